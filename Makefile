@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-cache demo-sentry test chaos soak fuzz sanitize bench build stubs-check docs lint clean
+.PHONY: help demo demo-cache demo-remote demo-sentry demo-serve test chaos soak fuzz sanitize bench build stubs-check docs lint clean
 
 help: ## lists the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,13 +13,19 @@ demo: ## builds a RoadRunner binary from PHP, from nothing, in minutes; HOST=fra
 demo-cache: ## PHP processes and the command line share values; writers and a Redis are killed; from nothing, in minutes
 	@scripts/demo-cache.sh
 
+demo-remote: ## one host builds, others get it: a workspace in two checkouts, a RoadRunner on two PHP hosts, object storage; from nothing
+	@scripts/demo-remote.sh
+
 demo-sentry: ## sends an error, and one of a killed process, to a real Sentry server; from nothing, in a minute
 	@scripts/demo-sentry.sh
+
+demo-serve: ## clients of nginx, Caddy and RoadRunner download a binary while it is built, no PHP worker waits; from nothing
+	@scripts/demo-serve.sh
 
 test: ## runs all tests, installs included; STAGE=phpt: one stage (provision, lint, sources, rust, build, phpt, stubs, hosts, chaos, soak, fuzz, sanitizers)
 	@STAGE='$(STAGE)' scripts/test.sh
 
-chaos: ## chaos test: kills PHP processes at random and at failpoints, checks the survivors; KILLS=, SEED=, PROCESSES=, SCENARIO=failpoints|random_kills|failover|thundering_herd|build_failure|outbox|senders|cache
+chaos: ## chaos test: kills PHP processes at random and at failpoints, checks the survivors; KILLS=, SEED=, PROCESSES=, SCENARIO=failpoints|random_kills|failover|thundering_herd|build_failure|outbox|senders|cache|serve
 	@scripts/setup.sh base test
 	@scripts/chaos.sh --scenario '$(or $(SCENARIO),all)' --kills '$(or $(KILLS),10000)' --processes '$(or $(PROCESSES),12)' --rounds '$(or $(ROUNDS),100)' $(if $(SEED),--seed '$(SEED)')
 

@@ -45,7 +45,7 @@ $until = static function (callable $holds): int {
 $presences = static fn (): array => array_diff(scandir($settings['pillion.run_dir'] . '/presence'), ['.', '..']);
 // The holder of the lock from the kernel's list, because Pillion's status would remove presences of dead processes.
 $leader = static function () use ($settings): int {
-    $inode = (int) @fileinode($settings['pillion.run_dir'] . '/steward.lock');
+    $inode = (int) @fileinode($settings['pillion.run_dir'] . '/leader.lock');
 
     return preg_match("~FLOCK  ADVISORY  WRITE (\d+) \S+:$inode ~", file_get_contents('/proc/locks'), $found) ? (int) $found[1] : 0;
 };

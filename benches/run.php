@@ -21,6 +21,7 @@ $benches = [
             yield [...php(['apcu', 'pillion'], $apcu + $places), __DIR__ . '/find.php', (string) $entries];
         }
     },
+    'find_request' => static fn (): iterable => [[...php(['apcu', 'pillion'], places('find-request')), __DIR__ . '/find_request.php']],
     'cache' => static function (): iterable {
         $parts = ['repeated' => [], 'requests' => [], 'random' => [], 'first-tier' => ['pillion.cache_local_size' => 0], 'full' => ['pillion.cache_local_size' => 0]];
         foreach ($parts as $part => $settings) {
@@ -80,12 +81,17 @@ $benches = [
     'sentry' => static function (): iterable {
         $sink = start_sink();
         $settings = ['pillion.sentry_dsn' => 'http://bench@' . environment('SINK_HTTP') . '/1', 'pillion.sentry_queue_buffer_size' => 1_000_000];
-        foreach (['send', 'threads', 'delivered', 'queued', 'recovery', 'dead'] as $part) {
+        foreach (['send', 'rare', 'threads', 'delivered', 'queued', 'recovery', 'dead'] as $part) {
             yield [...php(['pillion', 'curl'], $settings + places("sentry-$part")), __DIR__ . '/sentry.php', $part];
         }
         fclose($sink[1][0]);
         proc_close($sink[0]);
     },
+    'serve' => static function (): iterable {
+        $settings = ['pillion.velox_server_url' => environment('VELOX_URL'), 'pillion.delivery' => 'ticket', 'pillion.delivery_url' => 'http://serve.test'];
+        yield [...php(['pillion'], $settings + places('serve')), __DIR__ . '/serve.php'];
+    },
+    'gateway' => static fn (): iterable => [[...php(), __DIR__ . '/gateway.php']],
     'worker' => static fn (): iterable => [[...php(), __DIR__ . '/worker.php']],
     'frankenphp' => static fn (): iterable => [[...php(), __DIR__ . '/frankenphp.php']],
 ];

@@ -127,3 +127,51 @@ function clean(): Future
 {
     throw new \Error('the extension pillion is not loaded');
 }
+
+/**
+ * Sends a binary of the cache to the gateway of remote artifacts (`pillion.remote_url`), in the background, with its
+ * configuration and its SHA-256. The first writer of a key wins: a binary that the gateway has is never replaced.
+ *
+ * Builds are sent by themselves; this is for binaries of {@see put()}, and for scripts that end right after a build and
+ * must not lose the upload.
+ *
+ * @param string $key 16 lower-case hexadecimal digits
+ *
+ * @return Future<bool> whether it is stored; false: another host was first. Fails with InvalidRequestException (200:
+ *     it is not in the cache), RemoteException (700: the gateway fails or refuses it), TimeoutException (400: the
+ *     gateway is silent for `pillion.remote_timeout`) or StateException (900: it can't be read)
+ *
+ * @throws \Pillion\ConfigException code 100: `pillion.remote_url` is not set, `pillion.remote_mode` is not
+ *     `read-write`, the cache is disabled, or a setting is invalid
+ * @throws \Pillion\StateException code 800: from a preload script, or during shutdown; 900: the cache can't be opened
+ * @throws \ValueError the key is invalid
+ */
+function push(string $key): Future
+{
+    throw new \Error('the extension pillion is not loaded');
+}
+
+/**
+ * Gets a binary from the gateway of remote artifacts (`pillion.remote_url`) into the cache, in the background. Its
+ * SHA-256, its size and the key of its record are compared before it is stored. One that is in the cache already is
+ * returned at once.
+ *
+ * ```php
+ * $artifact = Artifacts\pull(Velox\key($request))->wait() ?? Velox\build($request)->wait();
+ * ```
+ *
+ * @param string $key 16 lower-case hexadecimal digits
+ *
+ * @return Future<Artifact|null> null: neither the cache nor the gateway has it. Fails with RemoteException (700: the
+ *     gateway fails, or the binary is damaged), TimeoutException (400: the gateway is silent for
+ *     `pillion.remote_timeout`) or StateException (900: the cache can't be written)
+ *
+ * @throws \Pillion\ConfigException code 100: `pillion.remote_url` is not set, `pillion.remote_mode` is `off`, the
+ *     cache is disabled, or a setting is invalid
+ * @throws \Pillion\StateException code 800: from a preload script, or during shutdown; 900: the cache can't be opened
+ * @throws \ValueError the key is invalid
+ */
+function pull(string $key): Future
+{
+    throw new \Error('the extension pillion is not loaded');
+}

@@ -21,10 +21,14 @@ namespace Pillion\Metrics;
  * @param string                $help    one sentence, at most 1,000 bytes
  * @param list<string>          $labels  names of its labels, at most 16; none: each call may name others
  * @param list<int|float>       $buckets upper bounds of a histogram, ascending, at most 64; none: 0.005 to 10 seconds
+ * @param string                $mode    of a gauge: `mostrecent`, one value of the host, the default; `livesum`,
+ *                                       `liveall`, `livemax`, `livemin`: each process has its own, which ends with
+ *                                       it, and the page has their sum, each with the label `pid`, the largest or
+ *                                       the smallest
  *
  * @throws \ValueError a part is invalid, or the name is one of Pillion's own
  */
-function register(string $name, string $type, string $help = '', array $labels = [], array $buckets = []): void
+function register(string $name, string $type, string $help = '', array $labels = [], array $buckets = [], string $mode = ''): void
 {
     throw new \Error('the extension pillion is not loaded');
 }

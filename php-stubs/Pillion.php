@@ -89,17 +89,20 @@ function completed(): array
  * - `mode`: the server API, such as `cli`, `fpm-fcgi`, `frankenphp`.
  * - `runtime.jobs`: jobs of this process that have not ended; `seconds` since they were submitted.
  * - `heap`: memory that the extension itself uses.
- * - `host.steward`: whether this process is the leader, which does the periodic work of the host.
+ * - `host.leader`: whether this process is the leader, which does the periodic work of the host.
  * - `host.workers`: all processes of the host that have used Pillion's runtime; `seconds` since they first did.
  * - `workers`: all workers of the host, one for each PHP thread: workers of FrankenPHP and RoadRunner and other loops
  *   from their first request on, children of php-fpm from their first job on. `busy`: seconds since the current request
- *   began, else null; `idle`: seconds since the last one ended. `requests`, `memory` and `durations.last` are the
- *   thread's, `p50` and `p99` the process's; `leaks`: the number of entries that {@see Worker\leaks()} returns there.
+ *   began, else null, and `request` its method and URI without the query string, as far as they are known (a script of
+ *   the command line has its path and no method); `idle`: seconds since the last one ended. `requests`, `memory` and
+ *   `durations.last` are the thread's, `p50` and `p99` the process's; `leaks`: the number of entries that
+ *   {@see Worker\leaks()} returns there.
  * - `velox.reason`: the bad setting that has disabled builds, if one has.
  * - `velox.builds`: as {@see Velox\builds()}.
  * - `sentry.dsn`: the project, without its key; `sentry.queued`: queued envelopes of this process.
  * - `artifacts`: as {@see Artifacts\stats()}; or only `enabled`, false, with a `reason` if the cache can't be opened.
- * - `problems`: errors of the configuration, one line each.
+ * - `problems`: errors and warnings of the configuration, and a shared cache that is smaller than its
+ *   setting; one line each.
  *
  * @return array{
  *     version: string,
@@ -114,7 +117,7 @@ function completed(): array
  *     host: array{
  *         state_dir: string|null,
  *         run_dir: string|null,
- *         steward: bool,
+ *         leader: bool,
  *         workers: list<array{pid: int, mode: string, version: string, seconds: float}>,
  *     },
  *     workers: list<array{
@@ -126,6 +129,7 @@ function completed(): array
  *         requests: int,
  *         busy: float|null,
  *         idle: float|null,
+ *         request: array{method: string, uri: string}|null,
  *         durations: array{last: float, p50: float, p99: float},
  *         memory: int,
  *         peak_memory: int,

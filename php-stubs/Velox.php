@@ -138,6 +138,7 @@ function key(array $request): string
  *     rr_version?: string,
  *     os?: string,
  *     arch?: string,
+ *     plugins?: list<string>,
  *     force_rebuild?: bool,
  *     attempt?: int,
  *     started?: float,
@@ -267,6 +268,7 @@ function response(array $request, ?array $client = null): array
  * - `request_ids`: of all requests that wait for it.
  * - `state`: `queued` (waits for one of `pillion.velox_max_concurrent_builds`), `building`, `retrying` (pauses before
  *   the next attempt), `downloading` (the binary is being transferred).
+ * - `plugins`: each as `module@tag`.
  * - `attempt`: number of attempts at the server so far.
  * - `started`: Unix time in seconds; `elapsed`: seconds since then.
  * - `lines`: the last lines of the build's log, if the server sends them while it builds (`pillion velox` does).
@@ -278,6 +280,7 @@ function response(array $request, ?array $client = null): array
  *     rr_version: string,
  *     os: string,
  *     arch: string,
+ *     plugins: list<string>,
  *     force_rebuild: bool,
  *     state: 'queued'|'building'|'retrying'|'downloading',
  *     attempt: int,

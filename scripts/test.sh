@@ -36,7 +36,18 @@ selected=$(stages)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-table='' cause=''
+# failures_in FILE: the failed checks and tests of a stage's output, each with the first lines of its cause.
+failures_in() {
+    awk '
+        /^not ok  / { lines = 4; print "    " substr($0, 1, 300); next }
+        /^ok  |^PILLION-STAGE / { lines = 0 }
+        /^test .* FAILED$/ { print "    " $0 }
+        /^thread .* panicked at / { lines = 3 }
+        lines > 0 { lines--; print "        " substr($0, 1, 300) }
+    ' "$1"
+}
+
+table='' cause='' failures=''
 while read -r stage; do
     name=$(basename "$stage" .sh) started=$SECONDS status=0
     say "stage $name"
@@ -44,6 +55,7 @@ while read -r stage; do
     read -r stage_passed stage_failed < <(counts_in "$scratch/output")
     [ "$status" -eq 0 ] || [ "$stage_failed" -gt 0 ] || stage_failed=1
     add_counts "$stage_passed" "$stage_failed"
+    [ "$stage_failed" -eq 0 ] || failures+="$name"$'\n'$(failures_in "$scratch/output")$'\n'
     table+=$(printf '%-12s %5d passed %5d failed %5d s' "$name" "$stage_passed" "$stage_failed" $((SECONDS - started)))$'\n'
     if [ "$name" = 05-provision ] && [ "$stage_failed" -gt 0 ]; then
         cause=$(sed -n 's/^not ok  //p' "$scratch/output")
@@ -51,6 +63,7 @@ while read -r stage; do
     fi
 done <<<"$selected"
 
+[ -z "$failures" ] || printf '\nFailed:\n%s' "$failures" >&2
 printf '\n%s\n' "$table" >&2
 [ -z "$cause" ] || printf 'The other stages did not run, because they need:\n%s\n' "$cause" >&2
 printf '%d passed, %d failed\n' "$passed" "$failed"

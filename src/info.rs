@@ -55,6 +55,15 @@ fn state(engine: &Engine) -> Vec<[String; 3]> {
                 _ => "disabled: velox.server_url is not set".to_owned(),
             },
         ),
+        row(
+            "Remote artifacts",
+            match (text("/remote/enabled").as_str(), text("/remote/reason")) {
+                ("true", _) => format!("enabled, mode: {}", text("/remote/mode")),
+                (_, reason) if reason != "none" => format!("disabled: {reason}"),
+                _ if text("/remote/mode") == "off" => "disabled: remote.mode is off".to_owned(),
+                _ => "disabled: remote.url is not set".to_owned(),
+            },
+        ),
         row("Shared cache", shared_cache(engine)),
         row(
             "Sentry",
@@ -99,7 +108,7 @@ fn settings(engine: &Engine) -> Vec<[String; 3]> {
         .resolved()
         .values
         .iter()
-        .filter(|value| value.capability != Capability::Serve)
+        .filter(|value| !matches!(value.capability, Capability::Serve | Capability::Gateway))
         .map(|value| {
             let shown = match value.value.as_str() {
                 "" => "no value".to_owned(),

@@ -69,3 +69,11 @@ pub fn get(name: &str) -> Option<String> {
         (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned())
     }
 }
+
+/// The names of all entries of php.ini and `-d`, also of those that no extension knows.
+pub fn names_of_php_ini() -> Vec<String> {
+    // SAFETY: the table is complete before extensions start, and lives until PHP ends.
+    let entries = unsafe { ffi::php_ini_get_configuration_hash().as_ref() };
+    let keys = entries.into_iter().flat_map(|entries| entries.iter());
+    keys.map(|(key, _)| key.to_string()).collect()
+}

@@ -77,12 +77,14 @@ fn replace() -> &'static Startup {
 impl Startup {
     fn now() -> Self {
         let environment = environment();
-        let resolved = config::resolve(&Sources {
+        let mut resolved = config::resolve(&Sources {
             ini: &settings::get,
             env: &|name| environment.get(name).cloned(),
             read_file: &config::file::read,
             cwd: &std::env::current_dir().unwrap_or_default(),
         });
+        resolved.check_variables(environment.keys().map(String::as_str));
+        resolved.check_entries(settings::names_of_php_ini().iter().map(String::as_str));
         Self {
             environment,
             resolved,

@@ -5,24 +5,27 @@ use std::{
     collections::HashMap,
     env,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::Args;
 use pillion_engine::{
     Error, Result,
-    config::{self, Capability, Resolved, Settings, Sources, TABLE},
+    config::{self, Capability, Resolved, Settings, Sources, TABLE, duration, size},
     host::{DirOptions, Dirs},
 };
+
+use crate::users;
 
 /// Sources of settings.
 #[derive(Debug, Args)]
 pub struct SettingArguments {
     /// YAML file with settings, such as RoadRunner's `.rr.yaml` [env: PILLION_CONFIG]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 
-    /// Setting as in php.ini: `-d pillion.run_dir=/run/pillion`; may be repeated
-    #[arg(short = 'd', long = "define", value_name = "NAME=VALUE", value_parser = parse_definition)]
+    /// Setting as in php.ini: `-d pillion.run_dir=/run/pillion`; may be repeated, on one side of a subcommand
+    #[arg(short = 'd', long = "define", value_name = "NAME=VALUE", value_parser = parse_definition, global = true)]
     define: Vec<(String, String)>,
 }
 
@@ -54,6 +57,15 @@ impl SettingArguments {
     /// # Errors
     /// As [`SettingArguments::settings`].
     pub fn resolved(&self, capability: Capability, more: &[(&str, &str)]) -> Result<Resolved> {
+        let resolved = self.unchecked(more);
+        match resolved.capability_off(capability) {
+            Some(error) => Err(Error::Config(error.to_string())),
+            None => Ok(resolved),
+        }
+    }
+
+    /// As [`SettingArguments::resolved`], with the errors among the rest.
+    pub fn unchecked(&self, more: &[(&str, &str)]) -> Resolved {
         let cwd = env::current_dir().unwrap_or_default();
         let mut defined: HashMap<&str, String> = self
             .define
@@ -68,15 +80,33 @@ impl SettingArguments {
             let path = cwd.join(config).to_string_lossy().into_owned();
             defined.insert("pillion.config", path);
         }
-        let resolved = config::resolve(&Sources {
+        let mut resolved = config::resolve(&Sources {
             ini: &|name| defined.get(name).cloned(),
             env: &|name| env::var(name).ok(),
             read_file: &config::file::read,
             cwd: Path::new(&cwd),
         });
-        match resolved.capability_off(capability) {
-            Some(error) => Err(Error::Config(error.to_string())),
-            None => Ok(resolved),
+        let variables: Vec<String> = env::vars_os()
+            .filter_map(|(name, _)| name.into_string().ok())
+            .collect();
+        resolved.check_variables(variables.iter().map(String::as_str));
+        resolved
+    }
+
+    /// As an error of the directories, with the command that runs as their owner if that is another user.
+    pub fn explain_owner(error: Error, settings: &Settings, command: &str) -> Error {
+        let host = &settings.host;
+        let named = [&host.run_dir, &host.state_dir];
+        let mut owners = named
+            .into_iter()
+            .flatten()
+            .filter_map(|dir| users::other_owner(dir));
+        match owners.next() {
+            Some(owner) => Error::Config(format!(
+                "{error}; {} runs as its owner",
+                users::sudo(&owner, command)
+            )),
+            None => error,
         }
     }
 
@@ -94,4 +124,16 @@ impl SettingArguments {
             memory: "/dev/shm".into(),
         })
     }
+}
+
+/// Parses the value of an argument that is a time above zero.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    duration::parse(text)
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| "expected a duration such as 90s, 10m or 1h30m, above zero".to_owned())
+}
+
+/// Parses the value of an argument that is a number of bytes.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    size::parse(text).ok_or_else(|| "expected a size in bytes such as 500MB or 5GB".to_owned())
 }

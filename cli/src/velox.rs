@@ -12,7 +12,7 @@ use clap::Args;
 use log::LevelFilter;
 use pillion_engine::{
     Error, Result,
-    config::{LogFormat, LogSettings, LogTarget, duration, size},
+    config::{LogFormat, LogSettings, LogTarget},
     error::IoContext,
     logging,
 };
@@ -22,7 +22,11 @@ use pillion_server::{
 };
 use tokio::runtime;
 
-use crate::output::print;
+use crate::{
+    log_level::log_level,
+    output::print,
+    setting_arguments::{parse_duration, parse_size},
+};
 
 const AFTER_HELP: &str = "\
 Serves the protocol of the Velox build server (POST /api.service.v1.BuildService/Build). Besides, \
@@ -81,23 +85,13 @@ pub struct Arguments {
     #[arg(long)]
     allow_local_replaces: bool,
 
-    /// Level of the log on standard error: off, error, warn, info, debug, trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    /// Level of the log on standard error
+    #[arg(long, value_name = "LEVEL", value_parser = log_level(), ignore_case = true, default_value = "info")]
     log_level: LevelFilter,
 
     /// Format of a log line
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json", "logfmt"])]
     log_format: String,
-}
-
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    duration::parse(text)
-        .filter(|time| !time.is_zero())
-        .ok_or_else(|| "expected a duration such as 90s, 10m or 1h30m, above zero".to_owned())
-}
-
-fn parse_size(text: &str) -> Result<u64, String> {
-    size::parse(text).ok_or_else(|| "expected a size in bytes such as 500MB or 5GB".to_owned())
 }
 
 /// Serves until SIGTERM or SIGINT.

@@ -68,6 +68,26 @@ fn write_to(command: &mut Command, input: &[u8]) -> Output {
 }
 
 #[test]
+fn settings_stand_before_or_after_the_subcommand() {
+    let host = Host::new();
+    assert_eq!(host.run(&["set", "a", "1"]), ok(""));
+    let dir = |name: &str| format!("{name}={}", host.0.path().join(name).display());
+    let config = host.0.path().join("rr.yaml");
+    std::fs::write(&config, "cache:\n  enabled: on\n").unwrap();
+    let (run, state) = (dir("run_dir"), dir("state_dir"));
+    for (subcommand, shown) in [(["cache", "keys"], "a\n"), (["sentry", "status"], "queue")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_pillion"))
+            .args(subcommand)
+            .args(["-d", &run, "-d", &state, "--config"])
+            .arg(&config)
+            .output()
+            .unwrap();
+        let found = text(&output.stdout);
+        assert!(found.contains(shown), "{found}{}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn values_are_stored_printed_and_removed() {
     let host = Host::new();
     assert_eq!(host.run(&["set", "a", r#"{"b": [1, 1.0]}"#]), ok(""));

@@ -146,3 +146,27 @@ fn invalid_arguments_name_their_setting() {
     let token = ["-d", "serve_token_file=/no/such/file"];
     assert!(refused(dir.path(), &token).contains("serve.token_file"));
 }
+
+#[test]
+fn missing_build_server_is_logged() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let logged = |more: &[&str]| {
+        let target = format!("log={}", log.display());
+        let arguments = [&["--listen", "127.0.0.1:0", "-d", &target], more].concat();
+        let mut server = Server::start(pillion(dir.path(), &arguments));
+        assert!(server.line().starts_with("listening"));
+        server.signal(Signal::TERM);
+        assert!(server.child.wait().unwrap().success());
+        std::fs::read_to_string(&log).unwrap_or_default()
+    };
+    let url = ["-d", "velox_server_url=http://127.0.0.1:1"];
+    assert!(!logged(&url).contains("no build server"));
+    let text = logged(&[]);
+    let line = text.lines().find(|line| line.contains("no build server"));
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    assert!(
+        line.contains("WARN") && line.contains("velox.server_url"),
+        "{line}"
+    );
+}

@@ -166,7 +166,10 @@ fn an_invalid_argument_is_reported_with_a_valid_one() {
             &["--auth-token-file", "/nonexistent"],
             "--auth-token-file /nonexistent",
         ),
-        (&["--log-level", "loud"], "--log-level"),
+        (
+            &["--log-level", "loud"],
+            "[possible values: off, error, warn, info, debug, trace]",
+        ),
         (&["--dirr", "/x"], "--dir"),
     ] {
         let output = pillion(&["velox"]).args(arguments).output().unwrap();
@@ -195,4 +198,24 @@ fn a_port_in_use_is_reported() {
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn a_missing_toolchain_is_reported_at_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let child = pillion(&["velox", "--listen", "127.0.0.1:0", "--dir"])
+        .arg(dir.path().join("velox"))
+        .env("PATH", dir.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut server = Server {
+        child,
+        address: String::new(),
+    };
+    let mut line = String::new();
+    let mut stderr = BufReader::new(server.child.stderr.take().unwrap());
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.contains("go not found in PATH"), "{line}");
 }

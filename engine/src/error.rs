@@ -133,7 +133,11 @@ pub fn shorten(text: &str, max: usize) -> Cow<'_, str> {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.message)
+        // The message for an absent field names it, because the Velox plugin's does.
+        match self.message.strip_suffix(&self.field) {
+            Some(before) if before.ends_with(": ") => f.write_str(&self.message),
+            _ => write!(f, "{}: {}", self.field, self.message),
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 const BLOCK: usize = 64;
 
 /// Signs the concatenation of `parts`.
-pub(crate) fn sign(secret: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+#[must_use]
+pub fn sign(secret: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut key = [0; BLOCK];
     let hashed;
     let secret = if secret.len() > BLOCK {
@@ -32,7 +33,8 @@ pub(crate) fn sign(secret: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// Whether two signatures are equal, in a time that does not depend on the place of the first difference.
-pub(crate) fn is_equal(one: &[u8; 32], other: &[u8; 32]) -> bool {
+#[must_use]
+pub fn is_equal(one: &[u8; 32], other: &[u8; 32]) -> bool {
     let bytes = one.iter().zip(other);
     let difference = bytes.fold(0, |sum, (one, other)| black_box(sum | (one ^ other)));
     difference == 0

@@ -1,7 +1,11 @@
 //! Shared by all network clients: the process's cryptography provider and error messages. Certificates are in `tls`.
 //! Any thread.
 
-use crate::secret::mask_url;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use reqwest::header::DATE;
+
+use crate::{secret::mask_url, time::parse_http_date};
 
 /// Installs ring as the process's rustls provider, unless one is installed. The extension calls it while its module
 /// starts: a child that is forked in the middle of it would wait for its end for ever.
@@ -9,6 +13,40 @@ pub fn install_crypto() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // An error means that another thread has installed one.
         let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+/// The answer of a server to a harmless request, for diagnoses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerAnswer {
+    /// The status, of a server with HTTP.
+    pub status: Option<u16>,
+    /// The server's clock, if the answer has it.
+    pub date: Option<SystemTime>,
+}
+
+/// Sends a request, and returns any answer.
+///
+/// # Errors
+/// The reason why there is none, without secrets.
+pub(crate) async fn probe(
+    request: reqwest::RequestBuilder,
+    timeout: Duration,
+) -> Result<ServerAnswer, String> {
+    let answer = request.timeout(timeout).send().await;
+    let answer = answer.map_err(|error| chain(&error.without_url()))?;
+    Ok(ServerAnswer::of(&answer))
+}
+
+impl ServerAnswer {
+    /// The part of a response that a diagnosis shows.
+    pub(crate) fn of(response: &reqwest::Response) -> Self {
+        let date = response.headers().get(DATE);
+        let seconds = date.and_then(|date| parse_http_date(date.to_str().ok()?));
+        Self {
+            status: Some(response.status().as_u16()),
+            date: seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
+        }
     }
 }
 

@@ -15,11 +15,14 @@
 //! * [`velox`] builds: request, key, flight, client.
 //! * [`sentry`] envelopes: outbox, rate limits, sender, dead letters.
 //! * [`cache`] values that all PHP processes of the host share: the first tier in a segment, and Redis behind it.
+//! * [`remote`] artifacts that several hosts share through a gateway.
+//! * [`pipeline`] tasks of a workspace: `velocity.yml`, keys, runs, and the store of their outputs.
 //! * [`worker`] the lifecycle of a request, and the registry of workers.
 //! * [`engine`] all of it for one process, opened lazily.
 //! * `descriptors` keeps descriptors 0 to 2 occupied; `file_size` turns a file size limit into an error; [`threads`]
 //!   blocking work and refused threads; `signals` signal masks; `time` dates as text; `backoff` retry pauses;
-//!   [`secret`] values that are never shown; `hmac` signatures; [`uuid`] ids.
+//!   [`secret`] values that are never shown; [`hmac`] signatures; [`uuid`] ids; `writeback` of files that are
+//!   synced.
 //!
 //! Doors: `velox → artifacts → host`, `sentry → host`. `config`, `logging`, `metrics`,
 //! `http_client`, `shm`, `host` and `runtime` use none of the modules above them.
@@ -37,11 +40,13 @@ mod failpoint;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;
 mod file_size;
-mod hmac;
+pub mod hmac;
 pub mod host;
 pub mod http_client;
 pub mod logging;
 pub mod metrics;
+pub mod pipeline;
+pub mod remote;
 pub mod runtime;
 pub mod secret;
 pub mod sentry;
@@ -54,5 +59,6 @@ pub mod tls;
 pub mod uuid;
 pub mod velox;
 pub mod worker;
+mod writeback;
 
 pub use error::{Error, Result};

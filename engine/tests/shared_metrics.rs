@@ -54,7 +54,7 @@ fn all_series_exist_from_the_start() {
         family.unwrap().samples.clone()
     };
     for (name, count) in [
-        ("sentry_lost_items_total", 6 * 20),
+        ("sentry_lost_items_total", 7 * 20),
         ("sentry_queue_length", 1),
         ("velox_builds_total", 3 * 2),
         ("velox_build_duration_seconds", 4 * 7),

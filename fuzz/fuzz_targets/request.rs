@@ -2,7 +2,7 @@
 //! build server.
 #![no_main]
 
-use pillion_engine::velox::{BuildRequest, ConfigKeys, mutable_ref};
+use pillion_engine::velox::{BuildRequest, ConfigKeys, Configuration, mutable_ref};
 use serde_json::Value;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
@@ -10,10 +10,13 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(tree) = serde_json::from_slice::<Value>(bytes) else {
         return;
     };
+    let read = Configuration::read_json(&tree).map(ConfigKeys::of);
     let Ok(request) = BuildRequest::from_json(&tree) else {
+        assert_eq!(read, None);
         return;
     };
     let keys = ConfigKeys::of(&request);
+    assert!(read.is_none_or(|read| read == keys));
     let canonical: Value = serde_json::from_str(&keys.canonical).expect("JSON");
     assert!(
         canonical["plugins"]

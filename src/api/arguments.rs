@@ -8,10 +8,10 @@ use pillion_engine::{
     artifacts::Key,
     engine::Value,
     runtime::{CompletionQueue, Job},
-    velox::{BuildRequest, Velox},
+    velox::{BuildRequest, ConfigKeys, Configuration, Velox},
 };
 
-use super::future;
+use super::{future, given::Elements};
 use crate::{
     engine, futures,
     zend::{
@@ -28,6 +28,26 @@ use crate::{
 pub fn request(table: &HashTable) -> Result<BuildRequest> {
     let tree = json::to_json(table).map_err(Error::InvalidRequest)?;
     Velox::parse_request(&tree)
+}
+
+/// Returns the keys of a request in a PHP array.
+///
+/// # Errors
+/// As [`request`].
+pub fn keys(table: &HashTable) -> Result<ConfigKeys> {
+    match Configuration::read(Elements(table)) {
+        Some(configuration) => Ok(ConfigKeys::of(configuration)),
+        None => lookup(table).map(|request| ConfigKeys::of(&request)),
+    }
+}
+
+/// Converts a PHP array into a request that is not sent.
+///
+/// # Errors
+/// As [`request`].
+pub fn lookup(table: &HashTable) -> Result<BuildRequest> {
+    let tree = json::to_json(table).map_err(Error::InvalidRequest)?;
+    Velox::parse_lookup(&tree)
 }
 
 /// Converts a string argument into a key.

@@ -34,6 +34,8 @@ pub const FUNCTIONS: &[Function] = functions! { "Pillion\\Artifacts\\";
     "entries" "(int $limit = 100, ?string $after = null): array" => entries,
     "stats" "(): array" => stats,
     "clean" "(): Pillion\\Future" => clean,
+    "push" "(string $key): Pillion\\Future" => push,
+    "pull" "(string $key): Pillion\\Future" => pull,
 };
 
 fn find(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
@@ -53,7 +55,7 @@ fn put(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     };
     let mut put = artifacts::Put::parse(key, &meta)?;
     // A configuration that is a build request makes the binary found by such a request.
-    if let Ok(request) = BuildRequest::from_json(put.config()) {
+    if let Ok(request) = BuildRequest::without_id(put.config()) {
         put = put.known_by(ConfigKeys::of(&request).digest);
     }
     arguments::submit(ret, |completions| {
@@ -106,6 +108,16 @@ fn clean(_: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
             artifact_stats::clean(store, || job.cancel.is_cancelled()).map(Value::Report)
         })
     })
+}
+
+fn push(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
+    let key = arguments::key(call, 0)?;
+    arguments::submit(ret, |completions| engine::current().push(key, completions))
+}
+
+fn pull(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
+    let key = arguments::key(call, 0)?;
+    arguments::submit(ret, |completions| engine::current().pull(key, completions))
 }
 
 /// The error for violations in `meta`; their paths begin there.

@@ -8,6 +8,7 @@ pub mod cache;
 pub mod delivery;
 pub mod exceptions;
 pub mod future;
+mod given;
 pub mod metrics;
 mod root;
 mod sentry;

@@ -10,6 +10,7 @@ use pillion_engine::{
 
 use crate::{
     engine, functions, futures,
+    worker::sentry_wake,
     zend::{
         arguments::{Call, Thrown},
         hash_table,
@@ -45,7 +46,11 @@ fn sentry() -> Result<&'static Sentry> {
 }
 
 fn send(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    let taken = sentry()?.send(call.string(0)?, call.opt_string(1)?)?;
+    let sentry = sentry()?;
+    let taken = sentry.queue(call.string(0)?, call.opt_string(1)?)?;
+    if taken {
+        sentry_wake::after_push(sentry);
+    }
     ret.bool(taken);
     Ok(())
 }
@@ -80,12 +85,13 @@ fn send_batch(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
     let taken = ret.array(count);
     let mut trouble = Ok(());
     hash_table::for_each(envelopes, |key, element| {
-        let sent = sentry.send(value::bytes(element).unwrap_or_default(), dsn);
+        let sent = sentry.queue(value::bytes(element).unwrap_or_default(), dsn);
         taken.insert_with_key(key, |ret| ret.bool(matches!(sent, Ok(true))));
         if trouble.is_ok() {
             trouble = sent.map(drop);
         }
     });
+    sentry_wake::after_push(sentry);
     Ok(trouble?)
 }
 
@@ -95,7 +101,9 @@ fn capture(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         return Ok(());
     }
     let event = lossy_json::object(table)?;
-    if let Some(captured) = sentry()?.capture_json(&event, dsn)? {
+    let sentry = sentry()?;
+    if let Some(captured) = sentry.capture_json(&event, dsn)? {
+        sentry_wake::after_push(sentry);
         ret.string(captured.event_id);
     }
     Ok(())

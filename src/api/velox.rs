@@ -1,7 +1,5 @@
 //! Namespace `Pillion\Velox`: builds of RoadRunner binaries. On PHP's threads.
 
-use pillion_engine::velox::ConfigKeys;
-
 use super::arguments;
 use super::artifact;
 use crate::{
@@ -39,16 +37,16 @@ fn find(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
         }
         return Ok(());
     }
-    let request = arguments::request(call.array(0)?)?;
-    if let Some(artifact) = engine::current().find(&request)? {
+    let keys = arguments::keys(call.array(0)?)?;
+    if let Some(artifact) = engine::current().find(&keys)? {
         artifact::return_object(artifact, ret);
     }
     Ok(())
 }
 
 fn key(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    let request = arguments::request(call.array(0)?)?;
-    ret.string(ConfigKeys::of(&request).key.to_string());
+    let keys = arguments::keys(call.array(0)?)?;
+    ret.string(keys.key.to_string());
     Ok(())
 }
 
@@ -61,7 +59,7 @@ fn status(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
 }
 
 fn explain(call: &Call<'_>, ret: ZvalOut) -> Result<(), Thrown> {
-    let request = arguments::request(call.array(0)?)?;
+    let request = arguments::lookup(call.array(0)?)?;
     ret.json(&engine::current().velox()?.explain(&request).to_json());
     Ok(())
 }

@@ -22,6 +22,7 @@ pub mod reset;
 mod runtimes;
 pub mod scope;
 mod sentry_scope;
+pub mod sentry_wake;
 pub mod state;
 pub mod transition;
 

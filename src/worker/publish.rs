@@ -14,11 +14,15 @@ use pillion_engine::{
     },
 };
 
-use super::{mode, process_stats, runtimes, state};
+use super::{
+    mode, process_stats,
+    runtimes::{self, Runtime},
+    state,
+};
 use crate::{
     engine, leak_check,
     thread_state::thread_state,
-    zend::{memory, sapi},
+    zend::{memory, request_line, sapi},
 };
 
 /// Between two checks that the thread still has its slot, or attempts to take one.
@@ -76,8 +80,30 @@ pub(super) fn request_started() {
     PUBLISHED.with(|published| {
         if let Some(slot) = published.slot() {
             let at = start.map(|start| start.at);
+            match runtimes::current() {
+                // Stored with the slot: the script is the same for all requests.
+                Runtime::Cli => {}
+                // Comes with the frame's payload.
+                Runtime::RoadRunner => slot.clear_request(),
+                // FrankenPHP: the path after rewriting, until `$_SERVER` has the client's.
+                Runtime::FrankenPhp | Runtime::Other => {
+                    request_line::named(|method, uri| slot.set_request(method, uri));
+                }
+                Runtime::Server => {
+                    request_line::sent(|method, uri| slot.set_request(method, uri));
+                }
+            }
             slot.set(WorkerField::RequestStartedMs, published.unix_ms(at));
             slot.set(WorkerField::BaselineMemory, state::memory_baseline() as u64);
+        }
+    });
+}
+
+/// Method and path of the request have arrived, after its start.
+pub(super) fn request_known(method: &[u8], path: &[u8]) {
+    PUBLISHED.with(|published| {
+        if let Some(slot) = published.slot() {
+            slot.set_request(method, path);
         }
     });
 }
@@ -165,6 +191,9 @@ fn check_slot() {
     slot.set(WorkerField::RegisteredMs, clock::unix_ms());
     slot.set(WorkerField::Mode, mode::current().code());
     slot.set(WorkerField::Restarts, process_stats::restarts());
+    if runtimes::current() == Runtime::Cli {
+        slot.set_request(b"", &sapi::script());
+    }
     slot.publish();
     PUBLISHED.with(|published| published.slot = Some(slot));
 }

@@ -5,7 +5,7 @@ use pillion_engine::worker::{
     Effects, Event, RequestStateError, request_state::OpenedBy, request_stats,
 };
 
-use super::{hooks, orphans, process_stats, publish, request_id, reset, state};
+use super::{hooks, orphans, process_stats, publish, request_id, reset, sentry_wake, state};
 use crate::{log as php_log, zend::memory};
 
 /// Advances the thread's state machine with an event of a runtime, and applies its effects.
@@ -25,6 +25,7 @@ pub fn advance(event: Event) -> Result<Effects, RequestStateError> {
         state::discard_request();
         request_id::clear();
         publish::request_discarded();
+        sentry_wake::request_ended();
     }
     if effects.start_candidate {
         start();
@@ -67,6 +68,7 @@ fn end() {
         );
     }
     publish::request_ended();
+    sentry_wake::request_ended();
     // The script of a worker may run for days, and only a PHP thread may write to PHP's log.
     php_log::hand_over();
 }

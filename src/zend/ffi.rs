@@ -145,6 +145,8 @@ unsafe extern "C" {
         orig: c_int,
         exists: *mut bool,
     ) -> *mut c_char;
+    /// The entries of php.ini and of `-d`; null before they are read.
+    pub fn php_ini_get_configuration_hash() -> *mut HashTable;
     /// Changes a setting; `force`: without a check of its permissions.
     pub fn zend_alter_ini_entry_ex(
         name: *mut zend_string,

@@ -1,6 +1,7 @@
-//! Takes over a response with a certain header. When the script sets the header, an output buffer starts above those
-//! that are open; at its end, the response's text is offered to a function, which may send another response in its
-//! place. Responses without the header are not buffered. Runs on PHP's threads; installed in MINIT.
+//! Takes over a response with a certain header. When the script sets the header, an output buffer starts below the
+//! plain buffers that are open: the script may empty those and print their text. At its end, the response's text is
+//! offered to a function, which may send another response in its place. Responses without the header are not buffered.
+//! Runs on PHP's threads; installed in MINIT.
 
 use std::{
     ffi::{CStr, c_char, c_int, c_void},
@@ -15,7 +16,7 @@ use ext_php_rs::{
     zend::SapiGlobals,
 };
 
-use super::{ffi, hook::Hook};
+use super::{ffi, hook::Hook, output_stack};
 
 /// Sends another response in the place of one with this text; `false` if it stays.
 pub type TakeOver = fn(&[u8]) -> bool;
@@ -62,6 +63,8 @@ unsafe extern "C" {
 const KEEP: c_int = 1;
 /// `PHP_OUTPUT_HANDLER_CLEANABLE | PHP_OUTPUT_HANDLER_REMOVABLE`: it can't be flushed before its end.
 const FLAGS: c_int = 0x10 | 0x40;
+/// `SUCCESS`
+const SUCCESS: c_int = 0;
 /// `PHP_OUTPUT_HANDLER_CLEAN`
 const CLEAN: c_int = 2;
 /// `PHP_OUTPUT_HANDLER_FINAL`
@@ -70,7 +73,10 @@ const FINAL: c_int = 8;
 const LOCKED: c_int = 0x20;
 const NAME: &CStr = c"pillion response";
 
+type Flush = unsafe extern "C" fn(*mut c_void);
+
 static HEADER: Hook<HeaderHandler> = Hook::new();
+static FLUSH: Hook<Flush> = Hook::new();
 static WANTED: OnceLock<(&'static str, &'static str, TakeOver)> = OnceLock::new();
 
 /// Has `take_over`, the same function at each call, called for responses with the header `name`, in any case, of
@@ -80,6 +86,7 @@ pub fn install(name: &'static str, value: &'static str, take_over: TakeOver) {
     // SAFETY: MINIT: no other PHP thread runs.
     if let Some(module) = unsafe { ext_php_rs_sapi_module().as_mut() } {
         HEADER.install(&mut module.header_handler, header_is_set);
+        FLUSH.install(&mut module.flush, flush);
     }
 }
 
@@ -88,6 +95,21 @@ pub fn uninstall() {
     // SAFETY: MSHUTDOWN: no other PHP thread runs.
     if let Some(module) = unsafe { ext_php_rs_sapi_module().as_mut() } {
         HEADER.remove(&mut module.header_handler, header_is_set);
+        FLUSH.remove(&mut module.flush, flush);
+    }
+}
+
+/// `flush()` of a script. It has no effect while the buffer has the whole response: some server APIs would send the
+/// headers, and the response could no longer be replaced. Symfony's responses call it before the script ends.
+unsafe extern "C" fn flush(server_context: *mut c_void) {
+    // SAFETY: on a PHP thread in a request.
+    let is_started = unsafe { php_output_handler_started(NAME.as_ptr(), NAME.count_bytes()) } != 0;
+    if is_started && is_to_be_taken() {
+        return;
+    }
+    if let Some(original) = FLUSH.original() {
+        // SAFETY: as the output layer would have called it.
+        unsafe { original(server_context) };
     }
 }
 
@@ -120,7 +142,9 @@ fn start() {
             return;
         }
         let handler = php_output_handler_create_internal(name, length, handle, 0, FLAGS);
-        php_output_handler_start(handler);
+        if php_output_handler_start(handler) == SUCCESS {
+            output_stack::sink(handler);
+        }
     }
 }
 

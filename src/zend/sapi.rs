@@ -7,7 +7,7 @@ use std::{
 };
 
 use ext_php_rs::{
-    ffi::{TRACK_VARS_SERVER, ext_php_rs_sapi_module},
+    ffi::{TRACK_VARS_SERVER, ext_php_rs_sapi_globals, ext_php_rs_sapi_module},
     zend::ProcessGlobals,
 };
 
@@ -140,6 +140,25 @@ pub fn filled_server_variable<R>(name: &str, read: impl FnOnce(Option<&[u8]>) ->
             .map(|value| value::deref(value))
             .and_then(value::bytes),
     )
+}
+
+/// The path of the script, as the server API has it.
+#[must_use]
+pub fn script() -> Vec<u8> {
+    // SAFETY: on a PHP thread, which has these globals; null, or a C string that lives for the request.
+    unsafe { bytes_of((*ext_php_rs_sapi_globals()).request_info.path_translated) }.to_vec()
+}
+
+/// The bytes of a C string, without its end; none for null.
+///
+/// # Safety
+/// Null, or a C string that outlives the result.
+pub(super) unsafe fn bytes_of<'a>(text: *const c_char) -> &'a [u8] {
+    match text.is_null() {
+        true => b"",
+        // SAFETY: by the contract.
+        false => unsafe { CStr::from_ptr(text) }.to_bytes(),
+    }
 }
 
 /// Whether a fatal error has ended the script, or another jump over all frames. In RSHUTDOWN.

@@ -94,6 +94,7 @@ pub fn object(value: &zval) -> Option<*mut zend_object> {
 }
 
 /// The table of an array value.
+#[inline]
 #[must_use]
 pub fn table(value: &zval) -> Option<&HashTable> {
     if type_of(value) != IS_ARRAY {

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use log::LevelFilter;
 use pillion_engine::config::duration;
 
-use crate::setting_arguments::SettingArguments;
+use crate::{log_level::log_level, setting_arguments::SettingArguments};
 
 const AFTER_HELP: &str = "\
 Run it as the user of PHP, which owns the memory. Settings come from --config, -d and the environment, as in PHP; \
@@ -39,8 +39,8 @@ pub struct Arguments {
     #[arg(long, global = true)]
     pub(super) apcu: bool,
 
-    /// Level of the log on standard error: off, error, warn, info, debug, trace
-    #[arg(long, value_name = "LEVEL", default_value = "error", global = true)]
+    /// Level of the log on standard error
+    #[arg(long, value_name = "LEVEL", value_parser = log_level(), ignore_case = true, default_value = "error", global = true)]
     pub(super) log_level: LevelFilter,
 }
 

@@ -5,7 +5,6 @@
 mod apcu;
 mod arguments;
 mod format;
-mod other_users;
 mod second;
 mod tiers;
 mod values;
@@ -26,7 +25,11 @@ use second::Second;
 use tiers::Tiers;
 use values::value_of;
 
-use crate::output::{print, print_bytes, remark};
+use crate::{
+    output::{print, print_bytes, remark},
+    setting_arguments::SettingArguments,
+    users,
+};
 
 /// Runs one subcommand. Returns `false` if there is no such value.
 ///
@@ -56,6 +59,13 @@ pub fn run(arguments: Arguments) -> Result<bool> {
     outcome
 }
 
+/// Asks the second tier for a value that does not exist, so that its state is known.
+pub fn probe_second_tier(engine: &Engine) {
+    if let Ok(Some(second)) = Second::open(engine) {
+        let _ = second.run(|tier| async move { tier.read(vec![b"".to_vec()]).await });
+    }
+}
+
 /// The file of the segment, which may not exist.
 ///
 /// # Errors
@@ -66,15 +76,13 @@ fn opened(engine: &Engine) -> Result<PathBuf> {
             "pillion.cache_enabled: found off; expected on".into(),
         ));
     }
-    let dirs = engine.dirs().map_err(|error| {
-        let named = engine.resolved().settings.host.run_dir.as_deref();
-        named
-            .and_then(|dir| other_users::explain(&error, dir))
-            .unwrap_or(error)
-    })?;
+    let settings = &engine.resolved().settings;
+    let dirs = engine
+        .dirs()
+        .map_err(|error| SettingArguments::explain_owner(error, settings, "cache …"))?;
     let path = engine.cache_path().unwrap_or_default();
     if !path.exists() || rustix::process::geteuid().is_root() {
-        other_users::remark(&dirs.run, &path);
+        users::remark_others(&dirs.run, &path, "a cache of this namespace", "cache …");
     }
     Ok(path)
 }

@@ -18,7 +18,7 @@ use pillion_engine::{
 use serde_json::json;
 use tokio::runtime;
 
-use crate::{output::print, setting_arguments::SettingArguments};
+use crate::{log_level::log_level, output::print, setting_arguments::SettingArguments};
 
 const AFTER_HELP: &str = "\
 Run it as the user of PHP, which owns the files. Settings come from --config, -d and the environment, as in PHP; php.ini \
@@ -40,8 +40,8 @@ pub struct Arguments {
     #[command(flatten)]
     settings: SettingArguments,
 
-    /// Level of the log on standard error: off, error, warn, info, debug, trace
-    #[arg(long, value_name = "LEVEL", default_value = "warn", global = true)]
+    /// Level of the log on standard error
+    #[arg(long, value_name = "LEVEL", value_parser = log_level(), ignore_case = true, default_value = "warn", global = true)]
     log_level: LevelFilter,
 }
 

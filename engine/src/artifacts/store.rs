@@ -93,18 +93,33 @@ impl Store {
         self.lookup(key, |record| record.digest == digest)
     }
 
+    /// As [`Store::find_exact`], for a request that another process has looked up before: not counted as a lookup.
+    #[must_use]
+    pub fn find_again(&self, key: Key, digest: ConfigDigest) -> Option<IndexRecord> {
+        self.find_record(key, |record| record.digest == digest)
+    }
+
     #[inline]
     fn lookup(&self, key: Key, accept: impl FnOnce(&IndexRecord) -> bool) -> Option<IndexRecord> {
-        let now_ms = self.clock.now_ms();
-        if now_ms.abs_diff(self.checked_ms.load(Ordering::Relaxed)) >= CHECK_INTERVAL_MS {
-            self.check_index(now_ms);
-        }
-        let found = self.index.find(key, now_ms, accept);
+        let found = self.find_record(key, accept);
         match found {
             Some(_) => metrics::CACHE_HITS.inc(),
             None => metrics::CACHE_MISSES.inc(),
         }
         found
+    }
+
+    #[inline]
+    fn find_record(
+        &self,
+        key: Key,
+        accept: impl FnOnce(&IndexRecord) -> bool,
+    ) -> Option<IndexRecord> {
+        let now_ms = self.clock.now_ms();
+        if now_ms.abs_diff(self.checked_ms.load(Ordering::Relaxed)) >= CHECK_INTERVAL_MS {
+            self.check_index(now_ms);
+        }
+        self.index.find(key, now_ms, accept)
     }
 
     /// Maps the index that other processes use, if the mapped one is not current. One system call if it is.

@@ -90,16 +90,16 @@ impl Cache {
     /// # Errors
     /// The file is no segment of this version; no space; too many processes write; an I/O error.
     pub fn open(path: &Path, bytes: usize) -> io::Result<Self> {
-        let (memory, is_smaller) = segment::open(path, bytes)?;
+        let memory = segment::open(path, bytes)?;
         let mut owners = Owners::open(path, &memory)?;
         owners.claim(&memory, std::process::id() as usize)?;
         owners.recover(&memory);
         Ok(Self {
             seed: memory.word(header::SEED).load(Ordering::Relaxed),
+            is_smaller: memory.bytes() < segment::wanted(bytes),
             memory,
             owners,
             patterns: Vec::new(),
-            is_smaller,
         })
     }
 
@@ -108,7 +108,8 @@ impl Cache {
         self.owners.recover(&self.memory)
     }
 
-    /// Whether the segment is smaller than this process asked for, because the file system had no more space.
+    /// Whether the segment is smaller than this process asked for: the file system had no more space when it was
+    /// created, or its creator asked for less.
     #[must_use]
     pub const fn is_smaller(&self) -> bool {
         self.is_smaller

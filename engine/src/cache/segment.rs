@@ -22,15 +22,14 @@ pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"pcache02");
 /// How long a process waits for another one that replaces the segment of an earlier boot.
 const REPLACE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Opens or creates the segment at `path`, of `bytes` if it is new. Returns its memory, and `true` if the file system
-/// had less than that.
+/// Opens or creates the segment at `path`, of [`wanted`] bytes if it is new, or fewer if the file system has less.
 ///
 /// # Errors
 /// `InvalidData`: the path is that of no file; `StorageFull`; an I/O error.
-pub(super) fn open(path: &Path, bytes: usize) -> io::Result<(Memory, bool)> {
+pub(super) fn open(path: &Path, bytes: usize) -> io::Result<Memory> {
     let boot = checksum::of_parts(clock::boot_id().as_bytes(), b"");
     if let Ok(Some(memory)) = open_existing(path, boot) {
-        return Ok((memory, false));
+        return Ok(memory);
     }
     let lock_path = path.with_extension("lock");
     let lock = Lock::within(&lock_path, LockMode::Exclusive, REPLACE_TIMEOUT)?;
@@ -41,7 +40,7 @@ pub(super) fn open(path: &Path, bytes: usize) -> io::Result<(Memory, bool)> {
         ));
     }
     match open_existing(path, boot) {
-        Ok(Some(memory)) => return Ok((memory, false)),
+        Ok(Some(memory)) => return Ok(memory),
         Ok(None) => {}
         // The file was damaged: a process that has mapped it notices that it is another one.
         Err(error) if error.kind() == io::ErrorKind::InvalidData && path.is_file() => {
@@ -75,10 +74,15 @@ fn open_existing(path: &Path, boot: u64) -> io::Result<Option<Memory>> {
     Ok((word(header::BOOT) == boot).then(|| Memory::new(segment)))
 }
 
-fn create(path: &Path, bytes: usize, boot: u64) -> io::Result<(Memory, bool)> {
-    let mut size = bytes
+/// The size of a new segment for which a setting asks.
+pub(super) fn wanted(bytes: usize) -> usize {
+    bytes
         .clamp(MIN_BYTES, MAX_BYTES)
-        .next_multiple_of(SLAB_BYTES);
+        .next_multiple_of(SLAB_BYTES)
+}
+
+fn create(path: &Path, bytes: usize, boot: u64) -> io::Result<Memory> {
+    let mut size = wanted(bytes);
     let seed = publish::random()?;
     loop {
         let made = Segment::open_or_create(path, size, |new| {
@@ -95,10 +99,7 @@ fn create(path: &Path, bytes: usize, boot: u64) -> io::Result<(Memory, bool)> {
             }
         });
         match made {
-            Ok(opened) => {
-                let smaller = size < bytes;
-                return Ok((Memory::new(opened.into_segment()), smaller));
-            }
+            Ok(opened) => return Ok(Memory::new(opened.into_segment())),
             Err(error) if error.kind() == io::ErrorKind::StorageFull && size > MIN_BYTES => {
                 size = (size / 2).max(MIN_BYTES).next_multiple_of(SLAB_BYTES);
             }

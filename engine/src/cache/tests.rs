@@ -41,6 +41,16 @@ fn value_stored_by_one_process_is_read_by_another() {
 }
 
 #[test]
+fn cache_that_is_smaller_than_its_setting_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = open(dir.path(), 2 << 20);
+    let other = open(dir.path(), 4 << 20);
+    assert!(!one.is_smaller() && other.is_smaller());
+    assert_eq!(other.bytes(), 2 << 20);
+    assert!(!open(dir.path(), MIN_BYTES).is_smaller());
+}
+
+#[test]
 fn spaces_share_memory_but_neither_keys_nor_counts() {
     let dir = tempfile::tempdir().unwrap();
     let (one, other) = (open(dir.path(), MIN_BYTES), open(dir.path(), MIN_BYTES));

@@ -4,7 +4,9 @@ use std::{io, path::Path};
 
 use super::{
     error::{ConfigError, Severity},
-    sections::{CacheSettings, RetrySettings, SentrySettings, VeloxSettings},
+    sections::{
+        CacheSettings, RemoteSettings, RetrySettings, S3Settings, SentrySettings, VeloxSettings,
+    },
     setting::Setting,
     settings::Settings,
     types::duration,
@@ -21,7 +23,12 @@ pub(super) fn check(
         let error = ConfigError::contradiction(setting, location(setting), value, reason, expected);
         errors.push(error);
     };
-    let Settings { velox, sentry, .. } = settings;
+    let Settings {
+        velox,
+        sentry,
+        remote,
+        ..
+    } = settings;
     let retry = &velox.retry;
     for (longest, delay, first, first_delay) in [
         (
@@ -53,19 +60,34 @@ pub(super) fn check(
         let setting = &SentrySettings::proxy_auth.setting;
         refuse(setting, MASK.into(), "no colon", "user:password");
     }
-    if let Some(url) = &velox.server_url
-        && velox.auth_token.is_some()
-        && url.is_clear_text()
-    {
-        let token = location(&VeloxSettings::auth_token.setting);
-        refuse(
+    for (url, url_setting, token, token_setting) in [
+        (
+            &velox.server_url,
             &VeloxSettings::server_url.setting,
-            url.to_string(),
-            &format!("sends the token of {token} over the network in clear text"),
-            "an https URL, or a server on this machine",
-        );
-        if let Some(error) = errors.last_mut() {
-            error.severity = Severity::Warning;
+            &velox.auth_token,
+            &VeloxSettings::auth_token.setting,
+        ),
+        (
+            &remote.url,
+            &RemoteSettings::url.setting,
+            &remote.token,
+            &RemoteSettings::token.setting,
+        ),
+    ] {
+        let Some(url) = url.as_ref().filter(|url| url.is_clear_text()) else {
+            continue;
+        };
+        if token.is_some() {
+            let token = location(token_setting);
+            let mut warning = ConfigError::contradiction(
+                url_setting,
+                location(url_setting),
+                url.to_string(),
+                &format!("sends the token of {token} over the network in clear text"),
+                "an https URL, or a server on this machine",
+            );
+            warning.severity = Severity::Warning;
+            errors.push(warning);
         }
     }
     errors
@@ -93,7 +115,9 @@ pub(super) fn check_files(
     let velox = (&VeloxSettings::ca_file.setting, &settings.velox.ca_file);
     let sentry = (&SentrySettings::ca_file.setting, &settings.sentry.ca_file);
     let cache = (&CacheSettings::ca_file.setting, &settings.cache.ca_file);
-    [velox, sentry, cache]
+    let s3 = (&S3Settings::ca_file.setting, &settings.gateway.s3.ca_file);
+    let remote = (&RemoteSettings::ca_file.setting, &settings.remote.ca_file);
+    [velox, sentry, cache, s3, remote]
         .into_iter()
         .filter_map(|(setting, path)| check(setting, path.as_deref()?))
         .collect()

@@ -10,7 +10,7 @@
 //! * [`sections`] the settings, a file for each section; [`row`] the constructors of their rows; [`settings`] all
 //!   sections and the table; [`setting`] one row as data.
 //! * [`types`] the types of settings and their parsers.
-//! * [`mod@file`] the YAML file; [`sources`] INI, environment and file.
+//! * [`mod@file`] the YAML file; [`sources`] INI, environment and file; [`unknown_names`] misspelled names.
 //! * [`mod@resolve`] precedence; [`cross_checks`] cross-field validation; [`resolved`] the result; [`error`] errors.
 //! * `tests/page.rs` writes the documentation page.
 
@@ -27,20 +27,23 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod types;
+mod unknown_names;
 
 pub use error::{ConfigError, Severity};
 pub use file::{expand, yaml};
 pub use resolve::resolve;
 pub use resolved::{Resolved, ResolvedValue};
 pub use sections::{
-    ArtifactCacheSettings, CacheDir, CacheSettings, DeliveryMethod, DeliverySettings, DeliveryUrl,
-    HostSettings, LogFormat, LogSettings, LogTarget, MetricsSettings, RESETTABLE, ResetSet,
-    RetrySettings, RuntimeSettings, Sampling, SentrySettings, ServeSettings, VeloxSettings,
-    WorkerSettings,
+    AnonymousRole, ArtifactCacheSettings, CacheDir, CacheSettings, DeliveryMethod,
+    DeliverySettings, DeliveryUrl, GatewaySettings, HostSettings, LogFormat, LogSettings,
+    LogTarget, MetricsSettings, PathStyle, RESETTABLE, RemoteMode, RemoteSettings, ResetSet,
+    RetrySettings, RuntimeSettings, S3Settings, Sampling, SentrySettings, ServeSettings,
+    StorageDriver, VeloxSettings, WorkerSettings,
 };
 pub use setting::{Capability, Setting};
 pub use settings::{Settings, TABLE};
 pub use sources::{ReadEnv, Source, Sources};
+pub(crate) use types::suggest;
 pub use types::{
     Dsn, ListenAddress, Policy, RedisTarget, RedisUrl, ValueFormat, ValueType, WriteMode, duration,
     size,

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::{
     cross_checks,
-    error::ConfigError,
+    error::{ConfigError, Severity},
     file::{self, FileValues},
     resolved::{Resolved, ResolvedValue},
     sections::Values,
     setting::Setting,
     settings::{FILE, Settings, TABLE},
     sources::{Source, Sources},
-    types::{PathBase, Value},
+    types::{PathBase, RefusedMetric, Value},
 };
 
 impl Default for Settings {
@@ -39,6 +39,22 @@ struct Entry {
 impl Entry {
     fn location(&self) -> String {
         location(self.setting, &self.source, self.line)
+    }
+
+    /// Warnings about entries of the value that are left out.
+    fn warnings(&self) -> Vec<ConfigError> {
+        let Ok(Some(Value::Metrics(metrics))) = &self.value else {
+            return Vec::new();
+        };
+        let warning = |refused: &RefusedMetric| {
+            let line = refused.line.or(self.line);
+            let location = location(self.setting, &self.source, line);
+            ConfigError {
+                severity: Severity::Warning,
+                ..ConfigError::invalid(self.setting, location, &refused.text, &refused.reason)
+            }
+        };
+        metrics.refused.iter().map(warning).collect()
     }
 
     fn display(&self) -> ResolvedValue {
@@ -104,6 +120,7 @@ pub fn resolve(sources: &Sources<'_>) -> Resolved {
     });
     let mut errors = file_values.errors;
     errors.extend(entries.iter().filter_map(|entry| entry.value.clone().err()));
+    errors.extend(entries.iter().flat_map(Entry::warnings));
     let location = |setting: &Setting| find(setting.name).map(Entry::location).unwrap_or_default();
     errors.extend(cross_checks::check(&settings, &location));
     errors.extend(cross_checks::check_files(

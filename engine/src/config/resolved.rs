@@ -5,6 +5,7 @@ use super::{
     setting::Capability,
     settings::Settings,
     sources::Source,
+    unknown_names,
 };
 
 /// One resolved setting for display.
@@ -45,6 +46,16 @@ impl Resolved {
                 && (error.capability == capability
                     || capability.needs().contains(&error.capability))
         })
+    }
+
+    /// Adds a warning for each of the environment's `names` that is probably a misspelled setting.
+    pub fn check_variables<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.errors.extend(unknown_names::variables(names));
+    }
+
+    /// Adds a warning for each of the `names` in php.ini that begins with `pillion.` and is no setting.
+    pub fn check_entries<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.errors.extend(unknown_names::entries(names));
     }
 
     /// Logs each error and warning; called once the log's own settings are applied.

@@ -82,6 +82,10 @@ pub enum Capability {
     Worker,
     /// The standing server.
     Serve,
+    /// The gateway of remote artifacts.
+    Gateway,
+    /// Its client.
+    Remote,
 }
 
 impl Capability {
@@ -99,6 +103,8 @@ impl Capability {
             Self::Metrics => "metrics",
             Self::Worker => "worker",
             Self::Serve => "serve",
+            Self::Gateway => "gateway",
+            Self::Remote => "remote",
         }
     }
 
@@ -108,7 +114,9 @@ impl Capability {
         match self {
             Self::Velox | Self::Sentry => &[Self::Config, Self::Host, Self::Runtime],
             Self::Cache | Self::Metrics => &[Self::Config, Self::Host],
+            Self::Remote => &[Self::Config, Self::Host, Self::Runtime],
             Self::Serve => &[Self::Config, Self::Host, Self::Runtime],
+            Self::Gateway => &[Self::Config],
             _ => &[],
         }
     }

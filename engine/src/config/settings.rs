@@ -4,9 +4,9 @@
 use super::{
     row::Row,
     sections::{
-        self, ApcuSettings, CacheSettings, DeliverySettings, HostSettings, LogSettings,
-        MetricsSettings, RuntimeSettings, Section, SentrySettings, ServeSettings, Values,
-        VeloxSettings, WorkerSettings,
+        self, ApcuSettings, CacheSettings, DeliverySettings, GatewaySettings, HostSettings,
+        LogSettings, MetricsSettings, RemoteSettings, RuntimeSettings, Section, SentrySettings,
+        ServeSettings, Values, VeloxSettings, WorkerSettings,
     },
     setting::{Capability, Setting},
     types::{RelativeTo, ValueType},
@@ -66,6 +66,9 @@ sections! {
     "Velox":
     /// Builds and their cache.
     velox: VeloxSettings,
+    "Remote artifacts":
+    /// The gateway that several hosts share.
+    remote: RemoteSettings,
     "Delivery":
     /// Delivery of binaries to clients of HTTP.
     delivery: DeliverySettings,
@@ -87,4 +90,7 @@ sections! {
     "Standing server":
     /// The server of the host.
     serve: ServeSettings,
+    "Gateway of remote artifacts":
+    /// The gateway of a store that several hosts share.
+    gateway: GatewaySettings,
 }

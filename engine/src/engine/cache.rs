@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Engine;
 use crate::{
     cache::{Cache, PatternCounts, Policies, Ttl},
-    config::Capability,
+    config::{Capability, size},
     host::leader::PeriodicTask,
     shm::checksum,
 };
@@ -155,6 +155,18 @@ impl Engine {
     #[must_use]
     pub fn cache_failure(&self) -> Option<String> {
         self.cache.failure()
+    }
+
+    /// That the cache is smaller than its setting, with the remedy; `None` if it is not, or not open.
+    #[must_use]
+    pub fn cache_shortage(&self) -> Option<String> {
+        let cache = self.cache.get().filter(|cache| cache.is_smaller())?;
+        Some(format!(
+            "the shared cache has {} MiB, not the {} MiB of pillion.cache_memory: its creator had no more space, or a smaller setting; remove {} to have a new one",
+            cache.bytes() / size::MIB,
+            self.settings().cache.memory_bytes / size::MIB,
+            self.cache_path().unwrap_or_default().display(),
+        ))
     }
 
     /// The file of the namespace's segment. `None` without usable directories.

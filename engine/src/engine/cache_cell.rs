@@ -55,7 +55,7 @@ impl CacheCell {
                     if cache.is_smaller() {
                         log::warn!(
                             bytes = cache.bytes();
-                            "shared cache smaller than cache.memory: no space"
+                            "shared cache smaller than cache.memory"
                         );
                     }
                     *failure = None;

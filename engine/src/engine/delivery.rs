@@ -48,6 +48,7 @@ impl Engine {
                     Secret::of_host(&dirs.state)
                 })
             },
+            is_served: &|| self.has_server(),
             // The build goes on without its job.
             build: &|request| self.start_build(request, None, None).map(drop),
         };

@@ -63,7 +63,7 @@ impl Engine {
             },
         };
         self.runtime.spawn_background(leader::run(
-            dirs.run.join("steward.lock"),
+            dirs.run.join("leader.lock"),
             self.periodic_tasks(),
             leadership.clone(),
             candidacy,
@@ -89,6 +89,13 @@ impl Engine {
         dirs.restore()?;
         let path = dirs.run.join(SERVE_LOCK);
         Lock::attempt(&path, LockMode::Exclusive).context(|| path.display().to_string())
+    }
+
+    /// Whether a process is the standing server of the host.
+    #[must_use]
+    pub fn has_server(&self) -> bool {
+        let is_held = |dirs: &Dirs| Lock::is_held(&dirs.run.join(SERVE_LOCK)).unwrap_or(false);
+        self.dirs().is_ok_and(is_held)
     }
 
     /// Joins the host without a job. A standing server calls it once it holds [`Engine::server_lock`].

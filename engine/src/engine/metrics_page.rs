@@ -4,7 +4,7 @@
 use super::{Engine, application_metrics::ApplicationMetrics, cache_metrics::CacheMetrics};
 use crate::{
     Error,
-    metrics::{self, Format, Samples, Source, info},
+    metrics::{self, Family, Format, Samples, Source, info},
     sentry::SentryDirs,
 };
 
@@ -29,6 +29,13 @@ impl Engine {
     /// can't be opened are zeros.
     #[must_use]
     pub fn render_metrics(&self, php: &str, format: Format) -> String {
+        let (own, application) = self.metric_families(php);
+        let families: Vec<Family> = own.into_iter().chain(application).collect();
+        metrics::render(&families, format)
+    }
+
+    /// The metrics of the host, and those of the application. `php` as for [`Engine::render_metrics`].
+    pub(super) fn metric_families(&self, php: &str) -> (Vec<Family>, Vec<Family>) {
         let dirs = self.dirs().ok();
         let shared = dirs.map(|dirs| {
             // The directories may have been removed since they were resolved, or replaced.
@@ -66,12 +73,8 @@ impl Engine {
             unopened.as_ref().map(|dirs| dirs as &dyn Source),
         ];
         let sources: Vec<&dyn Source> = sources.into_iter().flatten().collect();
-        let mut families = metrics::snapshot(&sources);
-        families.extend(
-            application
-                .into_iter()
-                .flat_map(ApplicationMetrics::into_families),
-        );
-        metrics::render(&families, format)
+        let families = metrics::snapshot(&sources);
+        let application = application.map(ApplicationMetrics::into_families);
+        (families, application.unwrap_or_default())
     }
 }

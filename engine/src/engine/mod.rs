@@ -34,14 +34,18 @@ mod cache_metrics;
 mod delivery;
 mod host_member;
 mod metrics_page;
+mod remote;
 mod second_tier;
 mod sentry;
 mod status;
+pub mod views;
 mod workers;
 
 use cache_cell::CacheCell;
 use host_member::{HostMembership, STARTUP_PERIOD, build_limit};
+use remote::Remote;
 use sentry::SentryCell;
+use views::RequestRate;
 
 /// The result of a job.
 #[derive(Debug, Clone)]
@@ -71,6 +75,8 @@ pub struct Engine {
     dirs: OnceCell<Dirs>,
     store: OnceCell<Arc<Store>>,
     velox: OnceCell<Arc<Velox>>,
+    /// `None` if the settings name none.
+    remote: OnceCell<Option<Arc<Remote>>>,
     sentry: Arc<SentryCell>,
     cache: Arc<CacheCell>,
     /// `None` if the settings name none.
@@ -84,6 +90,7 @@ pub struct Engine {
     presence: OnceCell<Arc<Presence>>,
     /// `None` if it can't be opened, which was logged.
     registry: OnceCell<Option<Arc<WorkerRegistry>>>,
+    request_rate: RequestRate,
 }
 
 impl Engine {
@@ -105,6 +112,7 @@ impl Engine {
             dirs: OnceCell::new(),
             store: OnceCell::new(),
             velox: OnceCell::new(),
+            remote: OnceCell::new(),
             sentry: Arc::default(),
             cache: Arc::default(),
             second_tier: OnceCell::new(),
@@ -113,6 +121,7 @@ impl Engine {
             membership: OnceCell::new(),
             presence: OnceCell::new(),
             registry: OnceCell::new(),
+            request_rate: RequestRate::default(),
         }
     }
 
@@ -223,7 +232,7 @@ impl Engine {
 
     fn create_velox(&self, dirs: &Dirs, store: Option<&Arc<Store>>) -> Arc<Velox> {
         let own_limit = self.settings().velox.max_concurrent_builds;
-        Arc::new(Velox::new(
+        let velox = Velox::new(
             self.settings().velox.clone(),
             store.map(Arc::clone),
             BuildDirs {
@@ -235,17 +244,21 @@ impl Engine {
                 own_limit,
                 STARTUP_PERIOD,
             )),
-        ))
+        );
+        Arc::new(match self.remote_binaries() {
+            Some(remote) => velox.with_remote(remote),
+            None => velox,
+        })
     }
 
     /// Looks up the artifact of a configuration in the index only.
     ///
     /// # Errors
     /// As [`Engine::store`].
-    pub fn find(&self, request: &BuildRequest) -> Result<Option<Artifact>> {
+    pub fn find(&self, configuration: &ConfigKeys) -> Result<Option<Artifact>> {
         Ok(self
             .store()?
-            .and_then(|store| ConfigKeys::of(request).lookup(store))
+            .and_then(|store| configuration.lookup(store))
             .map(Artifact::hit))
     }
 
@@ -276,7 +289,7 @@ impl Engine {
         completions: Option<Arc<CompletionQueue>>,
     ) -> Result<Arc<Job<Value>>> {
         let velox = Arc::clone(self.velox()?);
-        if self.settings().velox.server_url.is_none() {
+        if self.settings().velox.server_url.is_none() && self.remote().is_none() {
             return Err(Error::Config(
                 "velox.server_url is not set; set it to the URL of a Velox build server".into(),
             ));
@@ -350,6 +363,7 @@ impl Engine {
         let timeout = self.settings().runtime.shutdown_timeout;
         self.stop_sentry(timeout);
         self.stop_second_tier(timeout.saturating_sub(start.elapsed()));
+        self.stop_remote(timeout.saturating_sub(start.elapsed()));
         self.runtime.stop(timeout.saturating_sub(start.elapsed()));
         logging::stop_writer(Duration::from_millis(200));
     }

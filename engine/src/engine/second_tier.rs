@@ -103,6 +103,18 @@ impl Engine {
         self.runtime.spawn_background(work)
     }
 
+    /// Starts to connect to the second tier, where there is one without a connection. A standing server calls it again
+    /// and again: no call of its own needs the connection, which its pages report.
+    pub fn connect_second_tier(&self) {
+        let Some(tier) = self.second_tier().filter(|tier| !tier.is_connected()) else {
+            return;
+        };
+        let tier = Arc::clone(tier);
+        if let Err(error) = self.start_second_tier(async move { tier.connect_idle().await }) {
+            log::debug!(error:%; "second tier not connected");
+        }
+    }
+
     /// The process joins the host with its first work on the runtime.
     fn prepare_second_tier(&self) -> Result<()> {
         self.check_capability(Capability::Runtime)?;

@@ -124,6 +124,12 @@ impl Engine {
         self.sentry.get().is_some()
     }
 
+    /// Returns the transport if it was opened.
+    #[must_use]
+    pub fn opened_sentry(&self) -> Option<&Arc<Sentry>> {
+        self.sentry.get()
+    }
+
     #[cold]
     fn open_sentry(&self) -> Result<&Arc<Sentry>> {
         self.check_capability(Capability::Sentry)?;
@@ -223,7 +229,7 @@ impl Engine {
         let Ok(dirs) = self.dirs() else {
             return;
         };
-        if Lock::is_held(&dirs.run.join("steward.lock")).unwrap_or(true) {
+        if Lock::is_held(&dirs.run.join("leader.lock")).unwrap_or(true) {
             return;
         }
         let dirs = self.sentry.dirs(dirs);

@@ -36,10 +36,16 @@ impl Engine {
             "host": self.host_status(),
             "workers": self.workers_status(),
             "velox": self.velox_status(),
+            "remote": self.remote_status(),
             "sentry": self.sentry_status(),
             "artifacts": self.artifacts_status(),
-            "problems": self.resolved.errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "problems": self.status_problems(),
         })
+    }
+
+    fn status_problems(&self) -> Vec<String> {
+        let errors = self.resolved.errors.iter().map(ToString::to_string);
+        errors.chain(self.cache_shortage()).collect()
     }
 
     fn host_status(&self) -> Value {
@@ -60,7 +66,7 @@ impl Engine {
         json!({
             "state_dir": dirs.map(|dirs| dirs.state.display().to_string()),
             "run_dir": dirs.map(|dirs| dirs.run.display().to_string()),
-            "steward": self.membership.get().is_some_and(|membership| membership.is_leader()),
+            "leader": self.membership.get().is_some_and(|membership| membership.is_leader()),
             "workers": workers,
         })
     }

@@ -119,6 +119,9 @@ fn worker_json(entry: &WorkerRecord, now: u64) -> Value {
             0 => ago(WorkerField::RequestEndedMs),
             _ => None,
         },
+        "request": entry.request.as_ref().map(|request| {
+            json!({ "method": request.method, "uri": request.uri })
+        }),
         "durations": {
             "last": seconds(WorkerField::LastDurationUs),
             "p50": seconds(WorkerField::P50Us),

@@ -1,4 +1,4 @@
-//! Leader election: the process that holds `steward.lock` does the periodic work of the host. Each process with a
+//! Leader election: the process that holds `leader.lock` does the periodic work of the host. Each process with a
 //! running runtime tries for the lock about once a second, so another one takes over within about a second of the
 //! leader's death. A worker that leads gives the lock up while a process holds `serve.lock`: the standing server is the
 //! preferred leader. One task on the runtime; periodic tasks run on a blocking thread.
@@ -183,7 +183,7 @@ mod tests {
     #[tokio::test]
     async fn leading_worker_hands_over_to_the_server_and_back() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("steward.lock");
+        let path = dir.path().join("leader.lock");
         let (of_worker, of_server) = (Leadership::default(), Leadership::default());
         let start = |leadership: &Leadership, candidacy| {
             tokio::spawn(run(path.clone(), Vec::new(), leadership.clone(), candidacy))
@@ -209,7 +209,7 @@ mod tests {
     #[tokio::test]
     async fn one_of_two_leads_and_the_other_follows_within_a_second() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("steward.lock");
+        let path = dir.path().join("leader.lock");
         let runs = Arc::new(AtomicUsize::new(0));
         let start = |leadership: &Leadership| {
             let runs = Arc::clone(&runs);
@@ -263,7 +263,7 @@ mod tests {
                 count.fetch_add(1, Ordering::SeqCst);
             }),
         };
-        let lock = dir.path().join("steward.lock");
+        let lock = dir.path().join("leader.lock");
         let candidacy = worker(dir.path());
         let running = tokio::spawn(run(lock, vec![task], Leadership::default(), candidacy));
         let began = Instant::now();

@@ -1,7 +1,7 @@
 //! State that the processes of one host share: directories, locks, presence, leadership and one secret. The processes
 //! are unrelated, so no code here may assume that another one is still alive.
 //!
-//! `run_dir` (on tmpfs): `presence/`, `steward.lock`, `serve.lock`, segments. `state_dir` (outlives a restart of the
+//! `run_dir` (on tmpfs): `presence/`, `leader.lock`, `serve.lock`, segments. `state_dir` (outlives a restart of the
 //! service): `secret`, and the files of other modules.
 
 pub mod clock;

@@ -15,6 +15,7 @@ use crate::{
     error::IoContext,
     failpoint::failpoint,
     file_size::without_sigxfsz,
+    hmac,
     shm::publish::{self, STALE_TEMP_AGE},
 };
 
@@ -38,6 +39,19 @@ impl Secret {
         &self.0
     }
 
+    /// Signs the concatenation of `parts`. `domain` separates the signatures of one purpose from all others.
+    #[must_use]
+    pub fn sign(&self, domain: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+        let inner = hmac::sign(&self.0, &[domain]);
+        hmac::sign(&inner, parts)
+    }
+
+    /// Whether a signature of [`Secret::sign`] is the right one.
+    #[must_use]
+    pub fn is_signed(&self, domain: &[u8], parts: &[&[u8]], signature: &[u8; 32]) -> bool {
+        hmac::is_equal(&self.sign(domain, parts), signature)
+    }
+
     /// Reads the host's secret from `<state_dir>/secret`, and creates it if it is absent.
     ///
     /// # Errors
@@ -52,6 +66,19 @@ impl Secret {
             }
         }
         Err(Error::State(format!("{} vanished", path.display())))
+    }
+
+    /// Reads the host's secret; `None` if it is absent.
+    ///
+    /// # Errors
+    /// The file can't be read, or its content is not 64 hex digits.
+    pub fn existing(state_dir: &Path) -> Result<Option<Self>> {
+        let path = state_dir.join("secret");
+        match read(&path) {
+            Ok(text) => Self::parse(&text, &path).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(format!("reading {}", path.display()), error)),
+        }
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self> {

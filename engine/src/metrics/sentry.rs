@@ -14,6 +14,7 @@ const LOST: &[Label] = &[
             "network_error",
             "send_error",
             "internal_sdk_error",
+            "ignored",
         ],
     },
     Label {

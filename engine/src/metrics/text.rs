@@ -1,7 +1,7 @@
 //! Renders Prometheus's text format and OpenMetrics
 //! (<https://prometheus.io/docs/specs/om/open_metrics_spec/>). Numbers have the notation of Prometheus's Go client, because `le` is a label and a dashboard may use its value: `le="1.048576e+07"`.
 
-use std::fmt::Write as _;
+use std::{collections::HashSet, fmt::Write as _};
 
 use super::family::{Family, Labels, MetricKind, Reading, Sample};
 
@@ -58,13 +58,16 @@ impl Format {
 pub fn render(families: &[Family], format: Format) -> String {
     let mut page = String::new();
     let is_open = format == Format::OpenMetrics;
+    let names: HashSet<&str> = families.iter().map(|family| &*family.name).collect();
     for family in families {
         let name = &family.name;
         // OpenMetrics demands `_total` of a counter, and its family has the name without it. A counter with another
-        // name has the type that demands nothing, so that its name is the same in both formats.
+        // name, or beside a family with that name, has the type that demands nothing, so that its name is the same in
+        // both formats.
         let (family_name, kind) = match (
             is_open && family.kind == MetricKind::Counter,
-            name.strip_suffix("_total"),
+            name.strip_suffix("_total")
+                .filter(|base| !names.contains(base)),
         ) {
             (false, _) => (&**name, family.kind.name()),
             (true, Some(base)) => (base, "counter"),
@@ -257,6 +260,30 @@ mod tests {
         ] {
             assert_eq!(number(value), text);
         }
+    }
+
+    #[test]
+    fn counter_beside_a_gauge_of_its_name_has_its_own_family() {
+        let sample = || {
+            vec![Sample {
+                labels: Labels::new(),
+                reading: Reading::Number(1.0),
+            }]
+        };
+        let named = |name: &'static str, kind| Family {
+            name: name.into(),
+            help: String::new().into(),
+            ..family(kind, sample())
+        };
+        let families = [
+            named("u", MetricKind::Gauge),
+            named("u_total", MetricKind::Counter),
+        ];
+        let page = render(&families, Format::OpenMetrics);
+        assert_eq!(
+            page,
+            "# TYPE u gauge\nu 1\n# TYPE u_total unknown\nu_total 1\n# EOF\n"
+        );
     }
 
     #[test]

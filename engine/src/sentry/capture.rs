@@ -30,10 +30,10 @@ impl Sentry {
         self.capture(event, dsn)
     }
 
-    /// Queues an event. Returns `None` where [`Sentry::send`] returns `false`. An invalid `event_id` is replaced.
+    /// Queues an event and does not wake the sender. Returns `None` where [`Sentry::queue`] returns `false`. An invalid `event_id` is replaced.
     ///
     /// # Errors
-    /// As [`Sentry::send`]; and [`Error::InvalidRequest`] if it is not an object.
+    /// As [`Sentry::queue`]; and [`Error::InvalidRequest`] if it is not an object.
     pub fn capture(&self, event: Value, dsn: Option<&[u8]>) -> Result<Option<Captured>> {
         let Value::Object(mut event) = event else {
             return Err(violation("event", "must be an array with string keys"));
@@ -73,7 +73,7 @@ impl Sentry {
         if let Some(dsn) = named.and_then(|dsn| std::str::from_utf8(dsn).ok()) {
             envelope.set("dsn", dsn);
         }
-        let is_queued = self.send(&envelope.write(None), dsn)?;
+        let is_queued = self.queue(&envelope.write(None), dsn)?;
         Ok(is_queued.then_some(Captured { event_id }))
     }
 }

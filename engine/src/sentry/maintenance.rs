@@ -6,6 +6,7 @@ use std::{path::Path, time::SystemTime};
 use super::{
     Sentry, dead_letters, dirs,
     outbox::{self, Backlog},
+    protocol::category::DiscardReason,
     shared_state::Count,
     waiting_counts::{OtherSlot, WaitingCounts},
 };
@@ -82,6 +83,22 @@ impl Sentry {
             self.shared.count(Count::Overflow, lost);
             log::warn!(envelopes = lost; "envelopes lost: in no outbox file when their process died");
         }
+    }
+
+    /// Removes a dead letter for good, and counts its items as lost. Returns `false` if there is no such one.
+    pub fn discard(&self, id: &str) -> bool {
+        let Some(dead_letters) = &self.dead_letters else {
+            return false;
+        };
+        let Some(letter) = dead_letters.read(id) else {
+            return false;
+        };
+        let is_removed = dead_letters.remove(id);
+        if is_removed {
+            let dsn = letter.metadata.dsn.as_bytes();
+            self.record_loss(DiscardReason::Ignored, dsn, &letter.envelope);
+        }
+        is_removed
     }
 
     /// Queues one dead letter again, or all. Returns their number.

@@ -9,7 +9,8 @@
 //! * [`flush`] waits for an empty outbox; [`maintenance`] adopts outboxes of dead processes and replays dead letters.
 //! * [`shared_state`], [`reachability`], [`waiting_counts`]: state that all processes of the host share. From it
 //!   [`adopt_check`] reads whether a process died with envelopes.
-//! * [`dead_letters`]: undeliverable envelopes; [`capture`]: events to envelopes; [`status`]; [`dirs`].
+//! * [`dead_letters`]: undeliverable envelopes; [`capture`]: events to envelopes; [`dirs`].
+//! * [`status`] and [`host_view`]: JSON for PHP, the command line and the dashboard.
 
 mod adopt_check;
 mod capture;
@@ -19,6 +20,7 @@ mod flush;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod host_view;
 mod maintenance;
 pub mod outbox;
 pub mod protocol;
@@ -37,6 +39,8 @@ pub use adopt_check::AdoptCheck;
 pub use capture::Captured;
 pub use dead_letters::replay_state::ReplayState;
 pub use dirs::SentryDirs;
+pub use host_view::HostView;
 pub use maintenance::sweep;
+pub use sender::probe;
 pub use status::settings;
 pub use transport::Sentry;

@@ -15,14 +15,39 @@ use super::{
 use crate::{Error, Result, config::Dsn, error::Violation, host::clock};
 
 impl Sentry {
-    /// Queues an envelope. Returns `false` if it has no items, if there is no project to send it to, if it is too
+    /// Queues an envelope and wakes the sender. Returns what [`Sentry::queue`] does.
+    ///
+    /// # Errors
+    /// As [`Sentry::queue`].
+    pub fn send(&self, envelope: &[u8], dsn: Option<&[u8]>) -> Result<bool> {
+        let is_queued = self.queue(envelope, dsn)?;
+        if is_queued {
+            self.wake();
+        }
+        Ok(is_queued)
+    }
+
+    /// Wakes the sender for what was queued. A system call if it sleeps.
+    #[inline]
+    pub fn wake(&self) {
+        self.sender_state.wake();
+    }
+
+    /// Leaves the wake-up of the sender to the end of the request. In a longer request the sender finds queued envelopes
+    /// by itself.
+    #[inline]
+    pub fn wake_later(&self) {
+        self.sender_state.wake_later();
+    }
+
+    /// Queues an envelope and does not wake the sender. Returns `false` if it has no items, if there is no project to send it to, if it is too
     /// large, or if the outbox is full; the last two are counted. A DSN that is empty or a word for "off" names no
     /// project; then the next of argument, header and setting counts.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] if it is not an envelope, [`Error::Config`] for an invalid DSN.
     #[inline]
-    pub fn send(&self, envelope: &[u8], dsn: Option<&[u8]>) -> Result<bool> {
+    pub fn queue(&self, envelope: &[u8], dsn: Option<&[u8]>) -> Result<bool> {
         if !self.settings.enabled {
             return Ok(false);
         }
@@ -88,7 +113,6 @@ impl Sentry {
                 if evicted > 0 {
                     self.shared.count(Count::Overflow, evicted as u64);
                 }
-                self.sender_state.wake();
                 Ok(true)
             }
             Pushed::Full(evicted) => {

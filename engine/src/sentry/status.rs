@@ -167,7 +167,7 @@ impl Sentry {
     }
 
     /// The backlog of the host: from the counts in shared memory, or from the files if a process has no slot there.
-    fn backlog(&self) -> Backlog {
+    pub(super) fn backlog(&self) -> Backlog {
         let own = Backlog {
             records: self.outbox.queued(),
             bytes: self.outbox.bytes(),

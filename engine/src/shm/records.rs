@@ -8,7 +8,7 @@
 //! position of the next one, the hash of its key, the length of the key and the number of its words, its words, its
 //! key.
 
-use std::{io, path::Path};
+use std::{fs::File, io, path::Path};
 
 use super::{Opened, Segment, checksum};
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -111,6 +111,14 @@ impl Records {
     /// Whether `path` leads to the mapped file. One system call.
     pub(crate) fn is_current(&self, path: &Path) -> bool {
         self.0.is_current(path)
+    }
+
+    /// Whether a file is the mapped one.
+    ///
+    /// # Errors
+    /// Its metadata can't be read.
+    pub(crate) fn is_file(&self, file: &File) -> io::Result<bool> {
+        self.0.is_file(file)
     }
 
     /// A word of the owner, zero at first; there are five.

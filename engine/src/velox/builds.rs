@@ -15,6 +15,7 @@ use super::{
         context::{BuildContext, BuildDirs},
         coordinator,
         leader_task::timeout_error,
+        remote::RemoteBinaries,
     },
     flight::{
         BuildOutput, FlightId,
@@ -66,12 +67,29 @@ impl Velox {
         }
     }
 
+    /// Asks `remote` for a binary before it is built, and offers what was built. Before the first build.
+    #[must_use]
+    pub fn with_remote(mut self, remote: Arc<dyn RemoteBinaries>) -> Self {
+        if let Some(context) = Arc::get_mut(&mut self.context) {
+            context.remote = Some(remote);
+        }
+        self
+    }
+
     /// Parses and validates a request, and counts an invalid one.
     ///
     /// # Errors
     /// Like [`BuildRequest::from_json`].
     pub fn parse_request(value: &Value) -> Result<BuildRequest> {
         BuildRequest::from_json(value).inspect_err(|_| metrics::ERRORS.inc_for(&["validation"]))
+    }
+
+    /// As [`Velox::parse_request`], for a request that is not sent: without an id, its id is empty.
+    ///
+    /// # Errors
+    /// Like [`BuildRequest::without_id`].
+    pub fn parse_lookup(value: &Value) -> Result<BuildRequest> {
+        BuildRequest::without_id(value).inspect_err(|_| metrics::ERRORS.inc_for(&["validation"]))
     }
 
     /// Subscribes to the build of a request, which [`Velox::status`] lists from here on. [`Velox::run`] starts it.

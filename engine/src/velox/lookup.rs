@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    artifacts::{Artifact, IndexRecord, Location},
+    artifacts::{Artifact, IndexRecord, Location, Store},
     config::duration,
     host::clock,
     metrics::velox as metrics,
@@ -43,7 +43,7 @@ impl Velox {
             return None;
         }
         let started = Instant::now();
-        let record = self.find_with_file(request);
+        let record = self.find_with_file(request, ConfigKeys::lookup);
         metrics::CACHE_LOOKUP.observe(&[], started.elapsed().as_secs_f64());
         match &record {
             Some(record) => {
@@ -64,9 +64,20 @@ impl Velox {
         record.map(Artifact::hit)
     }
 
-    fn find_with_file(&self, request: &BuildRequest) -> Option<IndexRecord> {
+    /// Returns the artifact of a request that another process has looked up, counted and logged before.
+    #[must_use]
+    pub fn lookup_again(&self, request: &BuildRequest) -> Option<Artifact> {
+        let record = self.find_with_file(request, ConfigKeys::lookup_again);
+        record.map(Artifact::hit)
+    }
+
+    fn find_with_file(
+        &self,
+        request: &BuildRequest,
+        lookup: impl FnOnce(&ConfigKeys, &Store) -> Option<IndexRecord>,
+    ) -> Option<IndexRecord> {
         let store = self.context.storage.cache()?;
-        let record = ConfigKeys::of(request).lookup(store)?;
+        let record = lookup(&ConfigKeys::of(request), store)?;
         let file = store.open_binary(&record).ok().flatten();
         file.map(|_| record)
     }

@@ -1,13 +1,16 @@
 //! The active builds of the host: the tasks of this process, and the progress files of the leaders in other processes.
 //! Reads a few small files; runs on any thread.
 
+use std::time::SystemTime;
+
 use serde_json::{Value, json};
 
 use super::{
     builds::Velox,
-    flight::{self, Outcome},
+    flight::{self, EndedFlight, Outcome, progress::Progress},
 };
 use crate::{
+    Error,
     host::clock,
     metrics::{Samples, Source, velox as metrics},
 };
@@ -64,6 +67,63 @@ impl Velox {
             .find(|outcome| outcome.request_ids.iter().any(|id| id == request_id))?;
         Some(outcome_to_json(request_id, &outcome))
     }
+}
+
+impl Velox {
+    /// Returns the builds of the host that have ended within the last minute, the newest first: `request_ids`, `key`,
+    /// `state` (done, failed), `ended`, `seconds`, the configuration, and the size and SHA-256 or the error with the last
+    /// lines of the log.
+    #[must_use]
+    pub fn recent_builds(&self) -> Vec<Value> {
+        let now = SystemTime::now();
+        let flights = self.context.existing_flights();
+        let mut ended: Vec<EndedFlight> = flights.flat_map(|flights| flights.ended(now)).collect();
+        ended.sort_by_key(|flight| std::cmp::Reverse(flight.ended));
+        ended.iter().map(ended_to_json).collect()
+    }
+}
+
+fn ended_to_json(flight: &EndedFlight) -> Value {
+    let at = flight.ended.duration_since(SystemTime::UNIX_EPOCH);
+    let mut json = match &flight.outcome.result {
+        Ok(output) => json!({
+            "state": "done",
+            "built": output.built,
+            "size": output.record.size,
+            "sha256": output.record.sha256_hex(),
+            "build_seconds": f64::from(output.record.build_ms) / 1000.0,
+        }),
+        Err(error) => json!({
+            "state": "failed",
+            "error": flight::error_kind(error),
+            "message": error.to_string(),
+            "lines": match error {
+                Error::BuildFailed(build) => last_lines(&build.logs),
+                _ => Vec::new(),
+            },
+        }),
+    };
+    set(&mut json, "key", json!(flight.key.to_string()));
+    set(&mut json, "request_ids", json!(flight.outcome.request_ids));
+    if let Some(summary) = &flight.outcome.summary {
+        set(&mut json, "rr_version", json!(summary.rr_version));
+        set(&mut json, "os", json!(summary.os));
+        set(&mut json, "arch", json!(summary.arch));
+        set(&mut json, "plugins", json!(summary.plugins));
+        set(&mut json, "seconds", json!(summary.seconds));
+    }
+    set(
+        &mut json,
+        "ended",
+        json!(at.unwrap_or_default().as_millis() as f64 / 1000.0),
+    );
+    json
+}
+
+/// The last lines of a compiler's log, bounded as those of a build in flight.
+fn last_lines(log: &str) -> Vec<String> {
+    let lines = log.lines().map(str::to_owned).collect();
+    Progress::default().with_lines(lines).lines
 }
 
 impl Source for Velox {

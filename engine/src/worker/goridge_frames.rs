@@ -5,6 +5,8 @@
 //! in words, flags, length of the payload, CRC-32, a byte for streams), options of 4 bytes, and the payload. The
 //! first option is the length of the context, with which the payload begins: the request without its body.
 
+use std::borrow::Cow;
+
 use super::request_id;
 
 const VERSION: u8 = 1;
@@ -92,14 +94,33 @@ impl FrameParser {
     /// The id in the headers of the last request; `None` if it has none or the headers are incomplete.
     #[must_use]
     pub fn request_id(&self) -> Option<String> {
+        self.has_context().then(|| id(&self.context)).flatten()
+    }
+
+    /// Whether the context of the last request has arrived.
+    #[must_use]
+    pub fn has_context(&self) -> bool {
         let is_complete = match self.state {
             ParserState::Payload { context, .. } => context == 0,
-            ParserState::Header => true,
+            ParserState::Header => !self.context.is_empty(),
             ParserState::OutOfSync => false,
         };
-        (self.is_request && is_complete)
-            .then(|| id(&self.context))
-            .flatten()
+        self.is_request && is_complete
+    }
+
+    /// Calls `read` with method and path of the last request, once its context has arrived.
+    pub fn request_line(&self, read: impl FnOnce(&[u8], &[u8])) {
+        const METHOD: u64 = 3;
+        const URI: u64 = 4;
+        let context = &self.context;
+        if context.first() == Some(&b'{') {
+            let request = serde_json::from_slice::<RequestLine<'_>>(context);
+            if let Ok(request) = request {
+                read(request.method.as_bytes(), path(request.uri.as_bytes()));
+            }
+        } else if let (Some(method), Some(uri)) = (first(context, METHOD), first(context, URI)) {
+            read(method, path(uri));
+        }
     }
 
     /// Bytes of header and options, as far as they are known.
@@ -154,6 +175,27 @@ fn split_off<'a>(bytes: &mut &'a [u8], max: usize) -> &'a [u8] {
     let (piece, rest) = bytes.split_at(bytes.len().min(max));
     *bytes = rest;
     piece
+}
+
+/// The first fields of a request in JSON.
+#[derive(serde::Deserialize)]
+struct RequestLine<'a> {
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+    #[serde(borrow)]
+    uri: Cow<'a, str>,
+}
+
+/// The URI without scheme and host.
+fn path(uri: &[u8]) -> &[u8] {
+    let Some(scheme) = memchr::memmem::find(uri, b"://") else {
+        return uri;
+    };
+    let rest = uri.get(scheme + 3..).unwrap_or_default();
+    match memchr::memchr3(b'/', b'?', b'#', rest) {
+        Some(at) => rest.get(at..).unwrap_or_default(),
+        None => b"/",
+    }
 }
 
 /// The id in a context: RoadRunner's `http.v1.Request`, in which field 5 maps names to lists of values. (Up to 2023 it

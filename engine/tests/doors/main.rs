@@ -28,6 +28,7 @@ const ENGINE: &[&[&str]] = &[
         "failpoint",
         "secret",
         "hmac",
+        "writeback",
     ],
     &["error", "uuid"],
     &["descriptors", "file_size", "threads"],
@@ -39,12 +40,13 @@ const ENGINE: &[&[&str]] = &[
     &["host"],
     &["runtime"],
     &["artifacts"],
-    &["velox", "sentry", "cache", "worker"],
+    &["velox", "sentry", "cache", "worker", "remote"],
+    &["pipeline"],
     &["engine"],
 ];
 
 /// Pairs on one line of [`ENGINE`] that stay apart.
-const APART: &[&str] = &["velox", "sentry", "cache", "worker"];
+const APART: &[&str] = &["velox", "sentry", "cache", "worker", "remote"];
 
 #[test]
 fn engine_modules_use_only_modules_below_them() {

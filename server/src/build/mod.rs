@@ -60,6 +60,7 @@ use crate::http::{self, Limits};
 use build_cache::BuildCache;
 use queue::BuildQueue;
 use routes::Routes;
+use toolchain::go::Go;
 
 pub use build_cache::CacheLimits;
 pub use options::Options;
@@ -108,6 +109,9 @@ impl Server {
             .create(&work)
             .context(|| work.display().to_string())?;
         let cache = BuildCache::open(&options.dir, options.cache_limits, Clock::System)?;
+        if Go::find(&options.environment, &options.dir).is_none() {
+            log::warn!("go not found in PATH: each build fails");
+        }
         Ok(Self {
             options,
             cache: Arc::new(cache),

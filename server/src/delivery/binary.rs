@@ -13,11 +13,13 @@ use hyper::{
 use pillion_engine::{
     artifacts::{CacheStatus, IndexRecord},
     host::clock,
-    velox::delivery::{Range, Selection, Ticket, Validators, validators},
+    velox::delivery::{
+        Header, Range, Selection, Ticket, Validators, content_headers, origin_headers, validators,
+    },
 };
 
-use super::{file_body::FileBody, transfer::Transfer};
-use crate::http::{FileQueue, Response, empty, with_body};
+use super::transfer::Transfer;
+use crate::http::{FileBody, FileQueue, Response, empty, with_body};
 
 const CONTENT_TYPE: &str = "application/octet-stream";
 
@@ -67,7 +69,7 @@ impl Binary {
                 let body = FileBody::boxed(
                     Arc::clone(&self.file),
                     (offset, len),
-                    Transfer::new(id, label, started, len),
+                    Arc::new(Transfer::new(id, label, started, len)),
                     request.extensions().get::<FileQueue>().cloned(),
                 );
                 let status = match range {
@@ -92,22 +94,17 @@ impl Binary {
             insert(headers, header::CONTENT_RANGE, &range);
         }
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(len));
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
-        headers.insert(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        );
-        insert(
+        let nosniff = HeaderValue::from_static("nosniff");
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+        insert_all(
             headers,
-            header::CONTENT_DISPOSITION,
-            &disposition(ticket.disposition.name(), &self.file_name),
+            content_headers(&self.file_name, ticket.disposition),
         );
     }
 
     /// Headers of every answer about this binary.
     fn identify(&self, headers: &mut HeaderMap, ticket: &Ticket, validators: &Validators) {
         let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(validators.modified);
-        insert(headers, header::ETAG, &validators.etag);
         let modified = httpdate::fmt_http_date(modified);
         insert(headers, header::LAST_MODIFIED, &modified);
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -116,31 +113,10 @@ impl Binary {
             header::CACHE_CONTROL,
             HeaderValue::from_static("private, no-transform"),
         );
-        let x = HeaderName::from_static;
         let id = ticket.request_id.to_string();
-        insert(headers, x("x-build-request-id"), &id);
-        match self.cache_status {
-            CacheStatus::Hit => {
-                insert(headers, x("x-cache-status"), "HIT");
-                let age = clock::unix_ms().saturating_sub(self.record.created_ms) / 1000;
-                headers.insert(x("x-cache-age"), HeaderValue::from(age));
-            }
-            CacheStatus::Miss => {
-                insert(headers, x("x-cache-status"), "MISS");
-                let seconds = f64::from(self.record.build_ms) / 1000.0;
-                insert(headers, x("x-build-time"), &format!("{seconds:.1}"));
-            }
-        }
-    }
-}
-
-/// The value of `Content-Disposition`. Only characters that need no escape are in the name, whatever it was.
-fn disposition(kind: &str, file_name: &str) -> String {
-    let is_safe = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    let name: String = file_name.chars().filter(is_safe).take(200).collect();
-    match name.trim_matches('.') {
-        "" => format!("{kind}; filename=\"roadrunner\""),
-        name => format!("{kind}; filename=\"{name}\""),
+        let now_ms = clock::unix_ms();
+        let origin = origin_headers(&self.record, self.cache_status, &id, now_ms);
+        insert_all(headers, origin);
     }
 }
 
@@ -157,19 +133,10 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn file_name_can_not_leave_its_quotes() {
-        let name = |text| disposition("attachment", text);
-        assert_eq!(
-            name("roadrunner-linux-amd64"),
-            "attachment; filename=\"roadrunner-linux-amd64\""
-        );
-        assert_eq!(name("a\"\r\nX: y/..\\é"), "attachment; filename=\"aXy\"");
-        assert_eq!(name("../.."), "attachment; filename=\"roadrunner\"");
-        assert_eq!(name(""), "attachment; filename=\"roadrunner\"");
+fn insert_all(headers: &mut HeaderMap, all: impl IntoIterator<Item = Header>) {
+    for (name, value) in all {
+        if let Ok(name) = HeaderName::try_from(name) {
+            insert(headers, name, &value);
+        }
     }
 }

@@ -106,7 +106,7 @@ pub(super) fn detach(
         &json!({
             "status": "building",
             "request_id": ticket.request_id.to_string(),
-            "elapsed": elapsed.as_secs_f64(),
+            "elapsed": elapsed.as_millis() as f64 / 1000.0,
         }),
     );
     retry_after(&mut response, POLL_INTERVAL);

@@ -1,8 +1,9 @@
-//! Failed builds as responses, with the names of the Velox plugin. Pure.
+//! Failed builds as responses, with the names of the Velox plugin. Any task.
 
 use hyper::StatusCode;
 use pillion_engine::{
     Error,
+    metrics::delivery as metrics,
     velox::delivery::{ErrorResponse, Ticket},
 };
 
@@ -15,6 +16,7 @@ use crate::{
 pub(super) fn shown(error: &Error, ticket: &Ticket) -> ErrorResponse {
     let id = ticket.request_id.to_string();
     let shown = ErrorResponse::of(error, &id);
+    metrics::RESPONSES.inc_for(&["error"]);
     log::error!(request_id = id.as_str(), status = shown.status, error:%; "delivery failed");
     shown
 }

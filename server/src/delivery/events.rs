@@ -1,53 +1,25 @@
 //! The progress of a build as server-sent events (`Accept: text/event-stream`): `progress` with each change, and `done`
 //! or `error` at the end. Memory is bounded: a client that reads nothing gets the newest state when it reads again.
 
-use std::{
-    collections::VecDeque,
-    io,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
-use http_body_util::BodyExt;
-use hyper::{
-    StatusCode,
-    body::{Body as HttpBody, Bytes, Frame},
-    header::{self, HeaderValue},
-};
+use hyper::body::Bytes;
 use pillion_engine::{
     artifacts::{CacheStatus, IndexRecord},
     host::clock,
     velox::{BuildRequest, Progress, delivery::Ticket},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{
     sync::{mpsc, watch},
     time::{MissedTickBehavior, interval},
 };
 
 use super::{errors, source::Source};
-use crate::http::{Response, full_body, with_body};
+use crate::http::{EventBody, Response, event, event_response, full_body};
 
-const CONTENT_TYPE: &str = "text/event-stream";
 /// The longest pause between two events; each has the elapsed time. Keeps proxies from closing the connection.
 const EVENT_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Events on their way to one client.
-struct EventBody(mpsc::Receiver<Bytes>);
-
-impl HttpBody for EventBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let event = ready!(self.0.poll_recv(cx));
-        Poll::Ready(event.map(|event| Ok(Frame::data(event))))
-    }
-}
 
 /// Builds, and reports the progress. The build loses this subscriber when the client disconnects.
 pub(super) fn respond(
@@ -65,7 +37,7 @@ pub(super) fn respond(
             () = events.closed() => {}
         }
     });
-    stream(EventBody(receiver).boxed_unsync())
+    event_response(EventBody::boxed(receiver))
 }
 
 async fn report(
@@ -110,16 +82,7 @@ async fn report(
 
 /// The events of a build that has ended before.
 pub(super) fn finished(path: &str, record: &IndexRecord, status: CacheStatus) -> Response {
-    stream(full_body(done_event(path, record, status)))
-}
-
-fn stream(body: crate::http::Body) -> Response {
-    let mut response = with_body(StatusCode::OK, body, CONTENT_TYPE);
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // nginx sends events at once.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
+    event_response(full_body(done_event(path, record, status)))
 }
 
 fn progress_event(progress: &Progress, lines: Vec<String>) -> Bytes {
@@ -148,11 +111,6 @@ fn done_event(path: &str, record: &IndexRecord, status: CacheStatus) -> Bytes {
             "cache_status": status.name(),
         }),
     )
-}
-
-/// JSON has no line breaks, so one line of data suffices.
-fn event(name: &str, data: &Value) -> Bytes {
-    format!("event: {name}\ndata: {data}\n\n").into()
 }
 
 /// The lines of a log that a client has not received yet: a build publishes its last lines only.

@@ -7,15 +7,16 @@
 //! Each file uses only those of the lines below it.
 //!
 //! * `builds`, `events`: a build without a waiting client, and the progress of one; `errors`: its failure.
-//! * `source`: from a ticket to an open file, or to the request that is to be built.
+//! * `source`: from a ticket to an open file, or to the request that is to be built; `active_builds`: builds in
+//!   progress.
 //! * `binary`: the response with a binary.
-//! * `file_body`, `open_files`, `transfer`: the bytes on their way.
+//! * `open_files`, `transfer`: the bytes on their way.
 
+mod active_builds;
 mod binary;
 mod builds;
 mod errors;
 mod events;
-mod file_body;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -37,6 +38,7 @@ use pillion_engine::{
     Result,
     engine::Engine,
     host::{clock, secret::Secret},
+    metrics::delivery as metrics,
     velox::delivery::{InvalidTicket, StoredRequests, Ticket},
 };
 
@@ -45,6 +47,7 @@ use tokio::task::spawn_blocking;
 use crate::{http::Response, serve::response::error_response};
 use builds::DetachedBuilds;
 use source::{Found, Source};
+pub use transfer::active_transfers;
 
 /// Delivers the artifacts of one host.
 pub struct Delivery {
@@ -69,6 +72,17 @@ impl Delivery {
             source: Source::new(engine, requests),
             detached: Arc::default(),
         })
+    }
+
+    /// The number of builds that clients have asked for and that have not ended.
+    #[must_use]
+    pub fn active_builds(&self) -> usize {
+        self.source.active_builds().count()
+    }
+
+    /// Waits until there are none.
+    pub async fn builds_ended(&self) {
+        self.source.active_builds().ended().await;
     }
 
     /// Answers a GET or HEAD request that has this text in the place of a ticket.
@@ -107,7 +121,8 @@ impl Delivery {
 }
 
 impl Delivery {
-    /// Verifies a ticket, also if the directory with the secret was removed and another process made a new one.
+    /// Verifies a ticket, also if the directory with the secret was removed and another process made a new one. Makes
+    /// none itself: with it, a client without a ticket would end all tickets of the former one.
     async fn verify(&self, ticket: &str) -> Result<Ticket, InvalidTicket> {
         let secret = self.secret().clone();
         let verified = Ticket::verify(ticket, clock::unix_ms(), &secret);
@@ -115,8 +130,8 @@ impl Delivery {
             return verified;
         }
         let state_dir = self.state_dir.clone();
-        match spawn_blocking(move || Secret::of_host(&state_dir)).await {
-            Ok(Ok(renewed)) if renewed != secret => {
+        match spawn_blocking(move || Secret::existing(&state_dir)).await {
+            Ok(Ok(Some(renewed))) if renewed != secret => {
                 *self.secret() = renewed.clone();
                 Ticket::verify(ticket, clock::unix_ms(), &renewed)
             }
@@ -138,9 +153,10 @@ fn gone(ticket: &Ticket) -> Response {
     )
 }
 
-/// The reason stays in the log: a client that guesses learns nothing.
+/// The reason stays here: a client that guesses learns nothing. Counted, because anybody can fill a log with guesses.
 fn refused(reason: InvalidTicket) -> Response {
-    log::info!(reason:%; "ticket refused");
+    metrics::REFUSED_TICKETS.inc_for(&[reason.name()]);
+    log::debug!(reason:%; "ticket refused");
     match reason {
         InvalidTicket::Expired => error_response(
             StatusCode::GONE,

@@ -16,7 +16,7 @@ use pillion_engine::{
 };
 use tokio::task::spawn_blocking;
 
-use super::{binary::Binary, open_files::OpenFiles};
+use super::{active_builds::ActiveBuilds, binary::Binary, open_files::OpenFiles};
 
 /// The binaries of a host. Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +26,7 @@ struct Shared {
     engine: Arc<Engine>,
     requests: StoredRequests,
     files: OpenFiles,
+    active: ActiveBuilds,
 }
 
 /// The result of a lookup.
@@ -44,10 +45,16 @@ impl Source {
             engine,
             requests,
             files: OpenFiles::default(),
+            active: ActiveBuilds::default(),
         }))
     }
 
-    /// Looks the artifact of a ticket up.
+    /// The builds in progress.
+    pub(super) fn active_builds(&self) -> &ActiveBuilds {
+        &self.0.active
+    }
+
+    /// Looks the artifact of a ticket up. PHP has counted this lookup when it issued the ticket.
     pub(super) async fn find(&self, ticket: &Ticket) -> Result<Found> {
         let (shared, ticket) = (Arc::clone(&self.0), ticket.clone());
         blocking(move || shared.find(&ticket)).await
@@ -66,6 +73,7 @@ impl Source {
         progress: impl Fn(&Progress) + Send,
     ) -> Result<Artifact> {
         let velox = Arc::clone(self.0.engine.velox()?);
+        let _active = self.0.active.begin();
         // The cache was looked up on the way here.
         let pending = velox.enqueue(request);
         velox
@@ -82,34 +90,37 @@ async fn blocking<T: Send + 'static>(
         .map_err(|error| Error::Internal(error.to_string()))?
 }
 
+fn has_other_bytes(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::InvalidData)
+}
+
 impl Shared {
     fn find(&self, ticket: &Ticket) -> Result<Found> {
         // A forced build made for this ticket counts when its download is resumed.
+        let mut is_damaged = false;
         let is_new = |created_ms| !ticket.force_rebuild || created_ms >= ticket.issued_ms;
         if let Some(store) = self.engine.store()? {
-            let digest = ticket.config_digest();
-            // Peeked at first, so that a miss counts once.
-            let is_there = store
-                .peek(ticket.key)
-                .is_some_and(|record| record.digest == digest && is_new(record.created_ms));
-            if is_there
-                && let Some(record) = store.find_exact(ticket.key, digest)
-                && let Ok(binary) = self.open(Artifact::hit(record))
-            {
-                return Ok(Found::Binary(binary));
+            let found = store.find_again(ticket.key, ticket.config_digest());
+            if let Some(record) = found.filter(|record| is_new(record.created_ms)) {
+                match self.open(Artifact::hit(record)) {
+                    Ok(binary) => return Ok(Found::Binary(binary)),
+                    Err(error) => is_damaged = has_other_bytes(&error),
+                }
             }
         }
         let Some(mut request) = self.requests.get(ticket)? else {
             return Ok(Found::Nothing);
         };
         let is_forced = std::mem::take(&mut request.force_rebuild);
-        let artifact = self.engine.velox()?.lookup_cached(&request);
-        if let Some(artifact) = artifact.filter(|artifact| is_new(artifact.record.created_ms))
-            && let Ok(binary) = self.open(artifact)
-        {
-            return Ok(Found::Binary(binary));
+        let artifact = self.engine.velox()?.lookup_again(&request);
+        if let Some(artifact) = artifact.filter(|artifact| is_new(artifact.record.created_ms)) {
+            match self.open(artifact) {
+                Ok(binary) => return Ok(Found::Binary(binary)),
+                Err(error) => is_damaged |= has_other_bytes(&error),
+            }
         }
-        request.force_rebuild = is_forced;
+        // The build would find the damaged binary in the cache.
+        request.force_rebuild = is_forced || is_damaged;
         Ok(Found::Request(Box::new(request)))
     }
 
@@ -117,7 +128,7 @@ impl Shared {
         let file = self.engine.open(&artifact)?;
         let open = |error: io::Error| Error::io("opening a binary", error);
         Ok(Binary {
-            file: self.files.share(file).map_err(open)?,
+            file: self.files.share(file, &artifact.record).map_err(open)?,
             file_name: filename(&self.engine.config_of(&artifact)),
             record: artifact.record,
             cache_status: artifact.cache_status,

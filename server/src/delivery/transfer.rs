@@ -2,13 +2,22 @@
 //! body and the connection's file queue; the last of both to go counts the outcome.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     time::Instant,
 };
 
 use pillion_engine::metrics::velox as metrics;
 
 use crate::http::Progress;
+
+/// Transfers of this process that have not ended.
+static ACTIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// The number of responses with a binary that are on their way.
+#[must_use]
+pub fn active_transfers() -> usize {
+    ACTIVE.load(Ordering::Relaxed)
+}
 
 /// A response with a binary.
 #[derive(Debug)]
@@ -29,6 +38,7 @@ impl Transfer {
         started: Instant,
         expected: u64,
     ) -> Self {
+        ACTIVE.fetch_add(1, Ordering::Relaxed);
         Self {
             request_id,
             cache_status,
@@ -52,6 +62,7 @@ impl Progress for Transfer {
 
 impl Drop for Transfer {
     fn drop(&mut self) {
+        ACTIVE.fetch_sub(1, Ordering::Relaxed);
         let sent = self.sent.load(Ordering::Relaxed);
         if sent < self.expected {
             metrics::CLIENT_DISCONNECTS.inc_for(&["stream"]);

@@ -1,21 +1,11 @@
 //! Accepts connections, serves each in a task of its own, and ends them on shutdown: no new connection is accepted, a
 //! response that is being made is finished, an idle connection is closed.
 
-use std::{
-    convert::Infallible,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
-use hyper::{Request, Version, body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-};
+use hyper::{Request, body::Incoming};
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use tokio::{
     net::{TcpListener, UnixListener},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -26,14 +16,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Response,
-    file_queue::FileQueue,
-    socket_name::SocketName,
-    stream::{Socket, Stream},
+    connection::serve_connection,
+    socket_name::{SocketName, SocketPlace},
+    stream::Socket,
 };
 
 /// Pause after a connection that could not be accepted, so that a lack of descriptors causes no busy loop.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
-const MAX_HTTP2_STREAMS: u32 = 256;
+/// Bytes that the system takes before it has sent those before them: it reports space again at half of it. By the size
+/// of the buffer alone, up to 4 MB, a client that reads slowly and steadily would show no progress for minutes.
+const MAX_UNSENT: u32 = 128 << 10;
 
 /// A listening socket.
 #[derive(Debug)]
@@ -56,11 +48,21 @@ impl From<TcpListener> for Listener {
 }
 
 impl Listener {
+    /// The name of a socket in the file system.
+    #[must_use]
+    pub fn place(&self) -> Option<SocketPlace> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix { name, .. } => Some(name.place()),
+        }
+    }
+
     async fn accept(&self) -> io::Result<Socket> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let _ = stream.set_nodelay(true);
+                let _ = SockRef::from(&stream).set_tcp_notsent_lowat(MAX_UNSENT);
                 Ok(Socket::Tcp(TokioIo::new(stream)))
             }
             Self::Unix { listener, .. } => {
@@ -71,12 +73,16 @@ impl Listener {
     }
 }
 
-/// Answers requests. Every error has a response, so a handler can't fail. A request of HTTP/1 has the [`FileQueue`] of
-/// its connection as an extension.
+/// Answers requests. Every error has a response, so a handler can't fail. A request of HTTP/1 has the
+/// [`FileQueue`](super::FileQueue) of its connection as an extension.
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request. Dropped when its client disconnects.
     fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
 }
+
+/// An extension of the requests of a socket in the file system, whose clients its mode has admitted.
+#[derive(Debug, Clone, Copy)]
+pub struct LocalClient;
 
 /// Limits of a listener.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +94,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// The time that connections get after the shutdown signal.
     pub drain_timeout: Duration,
-    /// The time that a client may read nothing of a response.
+    /// The time that a client may read nothing of a response. A connection of HTTP/2 without a stream ends after the
+    /// longer one of this and `header_timeout`.
     pub write_timeout: Duration,
 }
 
@@ -190,64 +197,6 @@ async fn accept(
     }
 }
 
-async fn serve_connection<H: Handler>(
-    socket: Socket,
-    handler: Arc<H>,
-    limits: Limits,
-    shutdown: CancellationToken,
-) {
-    let files = FileQueue::default();
-    let stream = Stream::new(socket, files.clone(), limits.write_timeout);
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .writev(true)
-        .header_read_timeout(limits.header_timeout);
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_HTTP2_STREAMS);
-    let has_begun = Arc::new(AtomicBool::new(false));
-    let is_silent = {
-        let has_begun = Arc::clone(&has_begun);
-        async move {
-            sleep(limits.header_timeout).await;
-            if has_begun.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
-            }
-        }
-    };
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        has_begun.store(true, Ordering::Relaxed);
-        let handler = Arc::clone(&handler);
-        // Streams of HTTP/2 are interleaved, and their bytes pass through buffers.
-        if request.version() <= Version::HTTP_11 {
-            request.extensions_mut().insert(files.clone());
-        }
-        async move { Ok::<_, Infallible>(handler.handle(request).await) }
-    });
-    let connection = http.serve_connection(stream, service);
-    tokio::pin!(connection);
-    let outcome = tokio::select! {
-        outcome = connection.as_mut() => Some(outcome),
-        () = shutdown.cancelled() => None,
-        // hyper waits without a limit for the bytes that tell HTTP/1 from HTTP/2, and for the first request of HTTP/2.
-        () = is_silent => {
-            log::debug!("connection without a request closed");
-            return;
-        }
-    };
-    let outcome = match outcome {
-        Some(outcome) => outcome,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = outcome {
-        log::debug!(error:%; "connection ended early");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::{
@@ -312,40 +261,5 @@ mod tests {
     async fn shutdown_reports_a_connection_beyond_the_drain_timeout() {
         let (_gate, _client, server) = shut_down_during_a_request(Duration::from_millis(100)).await;
         assert!(!server.await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn client_without_a_request_is_disconnected() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let limits = Limits {
-            max_connections: 1,
-            header_timeout: Duration::from_millis(50),
-            ..Limits::default()
-        };
-        let gate = Arc::new(Gate(Notify::new()));
-        let shutdown = CancellationToken::new();
-        let serving = serve(listener, Arc::clone(&gate), limits, shutdown.clone());
-        let server = tokio::spawn(serving);
-        // Nothing, the beginning of a request, and the beginning of HTTP/2's first bytes and all of them.
-        let beginnings = ["", "G", "PRI * HT", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"];
-        for beginning in beginnings {
-            let mut client = TcpStream::connect(address).await.unwrap();
-            client.write_all(beginning.as_bytes()).await.unwrap();
-            let mut received = Vec::new();
-            let ended = timeout(Duration::from_secs(20), client.read_to_end(&mut received)).await;
-            assert!(ended.is_ok(), "{beginning}");
-        }
-        // A client that waits for its response is not.
-        let mut client = TcpStream::connect(address).await.unwrap();
-        let request = b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n";
-        client.write_all(request).await.unwrap();
-        sleep(limits.header_timeout * 3).await;
-        gate.0.notify_one();
-        let mut response = String::new();
-        client.read_to_string(&mut response).await.unwrap();
-        assert!(response.ends_with("open"), "{response}");
-        shutdown.cancel();
-        assert!(server.await.unwrap());
     }
 }

@@ -18,7 +18,10 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-use super::file_queue::FileQueue;
+use super::{
+    file_queue::FileQueue,
+    streams::{Activity, GRACE},
+};
 
 /// An accepted connection.
 #[derive(Debug)]
@@ -75,6 +78,13 @@ impl Socket {
     }
 }
 
+/// A wait for a client that does not read.
+#[derive(Debug)]
+struct Stall {
+    end: Pin<Box<Sleep>>,
+    is_in_grace: bool,
+}
+
 /// The connection as hyper uses it.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -82,16 +92,23 @@ pub(super) struct Stream {
     files: FileQueue,
     write_timeout: Duration,
     /// Set while the client does not read.
-    stalled: Option<Pin<Box<Sleep>>>,
+    stalled: Option<Stall>,
+    activity: Activity,
 }
 
 impl Stream {
-    pub(super) fn new(socket: Socket, files: FileQueue, write_timeout: Duration) -> Self {
+    pub(super) fn new(
+        socket: Socket,
+        files: FileQueue,
+        write_timeout: Duration,
+        activity: Activity,
+    ) -> Self {
         Self {
             socket,
             files,
             write_timeout,
             stalled: None,
+            activity,
         }
     }
 
@@ -102,13 +119,26 @@ impl Stream {
             return poll;
         }
         let deadline = Instant::now() + self.write_timeout;
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        match stalled.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
+        let stalled = self.stalled.get_or_insert_with(|| Stall {
+            end: Box::pin(tokio::time::sleep_until(deadline)),
+            is_in_grace: false,
+        });
+        ready!(stalled.end.as_mut().poll(cx));
+        if stalled.is_in_grace {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
+        stalled.is_in_grace = true;
+        stalled.end.as_mut().reset(Instant::now() + GRACE);
+        // Wakes this task at the new end.
+        let _ = stalled.end.as_mut().poll(cx);
+        Poll::Pending
+    }
+
+    fn note(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(polled, Poll::Ready(Ok(_))) {
+            self.activity.touch();
+        }
+        polled
     }
 
     fn poll_socket<T>(
@@ -143,7 +173,8 @@ impl Write for Stream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_socket(cx, |socket, cx| socket.poll_write(cx, buf))
+        let polled = self.poll_socket(cx, |socket, cx| socket.poll_write(cx, buf));
+        self.note(polled)
     }
 
     fn poll_write_vectored(
@@ -157,7 +188,8 @@ impl Write for Stream {
             .position(is_placeholder)
             .map_or(bufs, |first| bufs.get(..first).unwrap_or_default());
         if bytes.iter().any(|buf| !buf.is_empty()) {
-            return self.poll_socket(cx, |socket, cx| socket.poll_write_vectored(cx, bytes));
+            let polled = self.poll_socket(cx, |socket, cx| socket.poll_write_vectored(cx, bytes));
+            return self.note(polled);
         }
         match bufs.get(bytes.len()) {
             Some(placeholder) => {

@@ -6,12 +6,15 @@
 //!
 //! # Layout
 //!
-//! * `sockets`: ports, and sockets in the file system with mode and group.
+//! * `sockets`: ports, and sockets in the file system with mode and group; `listeners` accepts on all of them.
 //! * `routes`: the paths; `response`: JSON and errors.
+//! * `drain`: the end.
 
+mod drain;
+mod listeners;
 pub(crate) mod response;
 mod routes;
-mod sockets;
+pub(crate) mod sockets;
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,23 +24,25 @@ use pillion_engine::{
     engine::Engine,
     host::lock::Lock,
 };
-use tokio::{
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    dashboard::Dashboard,
     delivery::Delivery,
-    http::{Connections, Limits, Tokens, accept_until},
+    http::{Limits, Tokens},
 };
+pub(crate) use drain::drain;
+use drain::{DrainLimits, drain_all};
+use listeners::Listeners;
 use routes::Routes;
 use sockets::{BoundSocket, SocketOwner};
 
 /// Pause of the stand-by between two attempts to become the server.
 const STAND_BY_INTERVAL: Duration = Duration::from_millis(50);
-/// How often the server checks that its lock file is not replaced.
-const LOCK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the server checks its lock file, its sockets, and its connection to the second tier.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+const SETTING: &str = "serve.listen";
 /// The time until the last byte of a request's head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -61,7 +66,7 @@ pub enum State {
 /// The signals of a server.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
-    /// No new connection is accepted; responses in progress are finished.
+    /// No new connection is accepted; builds and responses in progress are finished.
     pub graceful: CancellationToken,
     /// They are not.
     pub now: CancellationToken,
@@ -81,7 +86,8 @@ impl Server {
         }
         if tokens.is_empty() && !settings.allow_anonymous {
             for address in &settings.listen {
-                sockets::check_private(address)?;
+                let remedy = "serve.token_file, or serve.allow_anonymous=on";
+                sockets::check_private(SETTING, address, remedy)?;
             }
         }
         let owner = SocketOwner::new(&settings)?;
@@ -98,6 +104,12 @@ impl Server {
     /// # Errors
     /// A directory or an address is not usable.
     pub async fn run(self, stop: Stop, report: impl Fn(&State)) -> Result<()> {
+        if self.engine.resolved().settings.velox.server_url.is_none() {
+            log::warn!(
+                setting = "velox.server_url";
+                "no build server: only binaries of the cache are delivered"
+            );
+        }
         let mut is_stand_by = false;
         let (mut lock, sockets) = loop {
             let Some(lock) = self.lock(&stop, &report, &mut is_stand_by).await? else {
@@ -105,12 +117,15 @@ impl Server {
             };
             match self.bind(&stop).await {
                 Ok(sockets) => break (lock, sockets),
-                // The lock file was replaced, and the other process serves still: it takes the new one.
-                Err(error) if is_stand_by => log::warn!(error:%; "stand-by can't listen"),
-                Err(error) => return Err(error),
+                Err(error) => {
+                    drop(lock);
+                    // The lock file was removed, and the other process serves still: it takes the new one.
+                    if !self.is_another_serving(&stop).await && !is_stand_by {
+                        return Err(error);
+                    }
+                    log::warn!(error:%; "stand-by can't listen");
+                }
             }
-            drop(lock);
-            let _ = timeout(LOCK_CHECK_INTERVAL * 2, stop.graceful.cancelled()).await;
         };
         self.engine.join_host()?;
         let addresses: Vec<_> = sockets
@@ -118,6 +133,7 @@ impl Server {
             .map(|socket| socket.address.clone())
             .collect();
         let limits = Limits {
+            // As many as are set: clients of one binary share its descriptor.
             max_connections: self.settings.max_connections,
             header_timeout: HEADER_TIMEOUT,
             drain_timeout: self.settings.shutdown_timeout,
@@ -125,38 +141,48 @@ impl Server {
         };
         let routes = Arc::new(Routes {
             delivery: Delivery::open(Arc::clone(&self.engine))?,
+            dashboard: Dashboard::open(
+                Arc::clone(&self.engine),
+                self.tokens.clone(),
+                stop.graceful.clone(),
+            )?,
             engine: Arc::clone(&self.engine),
+            allow_anonymous: self.settings.allow_anonymous,
             tokens: self.tokens,
         });
-        let mut listening = JoinSet::new();
-        for socket in sockets {
-            listening.spawn(accept_until(
-                socket.listener,
-                Arc::clone(&routes),
-                limits,
-                stop.graceful.clone(),
-            ));
-        }
+        let mut listeners = Listeners::start(
+            sockets,
+            self.owner,
+            Arc::clone(&routes),
+            limits,
+            stop.graceful.clone(),
+        );
         for address in &addresses {
             log::info!(address:%; "listening");
         }
         report(&State::Listening(addresses));
-        let serving = listening.join_all();
-        tokio::pin!(serving);
-        let connections = loop {
+        loop {
+            // The dashboard and the metrics page show whether the second tier can be reached.
+            self.engine.connect_second_tier();
             tokio::select! {
-                connections = serving.as_mut() => break connections,
-                () = sleep(LOCK_CHECK_INTERVAL) => {
+                () = listeners.closed() => break,
+                () = sleep(CHECK_INTERVAL) => {
                     if !lock.is_current() && let Ok(Some(renewed)) = self.engine.server_lock() {
                         lock = renewed;
                     }
+                    listeners.restore();
                 }
             }
-        };
+        }
+        let connections = listeners.into_connections();
         // All sockets are closed: the next server listens and leads from here on.
         self.engine.resign();
         drop(lock);
-        drain(&connections, &stop, limits.drain_timeout).await;
+        let limits = DrainLimits {
+            builds: self.engine.resolved().settings.velox.build_timeout,
+            responses: self.settings.shutdown_timeout,
+        };
+        drain_all(&connections, &routes.delivery, &stop, limits).await;
         Ok(())
     }
 
@@ -185,13 +211,25 @@ impl Server {
         }
     }
 
+    /// Waits until another process takes the lock that this one has given up.
+    async fn is_another_serving(&self, stop: &Stop) -> bool {
+        let end = Instant::now() + CHECK_INTERVAL * 3;
+        while Instant::now() < end && !stop.graceful.is_cancelled() {
+            if self.engine.has_server() {
+                return true;
+            }
+            let _ = timeout(STAND_BY_INTERVAL, stop.graceful.cancelled()).await;
+        }
+        false
+    }
+
     /// Binds all addresses. The sockets of a process that was killed may be closed a little after its lock.
     async fn bind(&self, stop: &Stop) -> Result<Vec<BoundSocket>> {
         const ATTEMPTS: usize = 40;
         let mut sockets: Vec<BoundSocket> = Vec::new();
         let mut attempts = 0;
         while let Some(address) = self.settings.listen.get(sockets.len()) {
-            match sockets::bind(address, &self.owner) {
+            match sockets::bind(SETTING, address, &self.owner) {
                 Ok(socket) => sockets.push(socket),
                 Err(error) if attempts == ATTEMPTS || !is_in_use(&error) => return Err(error),
                 Err(_) => {
@@ -206,20 +244,4 @@ impl Server {
 
 fn is_in_use(error: &Error) -> bool {
     matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse)
-}
-
-/// Waits for the responses in progress.
-async fn drain(connections: &[Connections], stop: &Stop, limit: Duration) {
-    let all = async {
-        for listener in connections {
-            listener.ended().await;
-        }
-    };
-    tokio::select! {
-        () = all => return,
-        () = stop.now.cancelled() => {}
-        () = sleep(limit) => {}
-    }
-    let count: usize = connections.iter().map(Connections::count).sum();
-    log::warn!(connections = count; "stopped before all responses ended");
 }

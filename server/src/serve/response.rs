@@ -4,7 +4,7 @@ use hyper::{
     StatusCode,
     header::{self, HeaderValue},
 };
-use serde_json::json;
+use pillion_engine::velox::delivery::error_body;
 
 use crate::http::{Response, with_bytes};
 
@@ -25,11 +25,7 @@ pub(crate) fn error_response(
     message: &str,
     request_id: Option<&str>,
 ) -> Response {
-    let mut body = json!({"error": error, "message": message});
-    if let (Some(id), Some(body)) = (request_id, body.as_object_mut()) {
-        body.insert("request_id".into(), id.into());
-    }
-    json_response(status, &body)
+    json_response(status, &error_body(error, message, request_id))
 }
 
 /// The number of seconds after which a client may ask again.

@@ -14,8 +14,9 @@ use tokio::task::spawn_blocking;
 
 use super::response::{error_response, json_response, method_not_allowed, not_found};
 use crate::{
+    dashboard::{self, Dashboard},
     delivery::Delivery,
-    http::{Handler, Response, Tokens, with_bytes},
+    http::{Handler, Response, Tokens, is_own_host, with_bytes},
 };
 
 const SERVER: &str = concat!("pillion/", env!("CARGO_PKG_VERSION"));
@@ -26,11 +27,20 @@ const MAX_IGNORED_BODY: u64 = 64 * 1024;
 pub(super) struct Routes {
     pub(super) engine: Arc<Engine>,
     pub(super) delivery: Delivery,
+    pub(super) dashboard: Dashboard,
     pub(super) tokens: Tokens,
+    /// Whether clients of other machines need no token.
+    pub(super) allow_anonymous: bool,
 }
 
 impl Handler for Routes {
     async fn handle(&self, request: Request<Incoming>) -> Response {
+        if Dashboard::has(request.uri().path()) {
+            let mut response = self.dashboard.answer(request).await;
+            let server = HeaderValue::from_static(SERVER);
+            response.headers_mut().insert(header::SERVER, server);
+            return response;
+        }
         let (head, body) = request.into_parts();
         let has_long_body = body.size_hint().lower() > MAX_IGNORED_BODY;
         let mut response = tokio::select! {
@@ -63,7 +73,8 @@ async fn broken(mut body: Incoming) {
 
 impl Routes {
     async fn route(&self, request: Request<()>) -> Response {
-        let path = request.uri().path();
+        let path = request.uri().path().to_owned();
+        let path = path.as_str();
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         if let Some(ticket) = path.strip_prefix(PATH_PREFIX) {
             if !is_read {
@@ -73,12 +84,18 @@ impl Routes {
             return self.delivery.deliver(&ticket, &request).await;
         }
         match path {
-            "/health" | "/metrics" if !is_read => method_not_allowed("GET, HEAD"),
+            "/" | "/health" | "/metrics" if !is_read => method_not_allowed("GET, HEAD"),
+            "/" => dashboard::redirect(),
             "/health" => self.health(),
             "/metrics" => {
-                let authorization = request.headers().get(header::AUTHORIZATION);
-                match self.tokens.accept(authorization) {
-                    true => self.metrics(request.headers()).await,
+                let (head, ()) = request.into_parts();
+                let is_open = !self.tokens.is_empty() || self.allow_anonymous;
+                // DNS rebinding: a page of another host would read the metrics.
+                if !is_open && !is_own_host(&head) {
+                    return foreign_host();
+                }
+                match self.tokens.accept(head.headers.get(header::AUTHORIZATION)) {
+                    true => self.metrics(&head.headers).await,
                     false => unauthorized(),
                 }
             }
@@ -117,6 +134,11 @@ impl Routes {
             }
         }
     }
+}
+
+fn foreign_host() -> Response {
+    let message = "without serve.token_file this page is for names and addresses of this machine: use localhost";
+    error_response(StatusCode::FORBIDDEN, "foreign_host", message, None)
 }
 
 fn unauthorized() -> Response {

@@ -23,13 +23,13 @@ use crate::http::{Listener, SocketName};
 
 /// Mode and group of sockets in the file system.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SocketOwner {
+pub(crate) struct SocketOwner {
     mode: u32,
     group: Option<u32>,
 }
 
 impl SocketOwner {
-    pub(super) fn new(settings: &ServeSettings) -> Result<Self> {
+    pub(crate) fn new(settings: &ServeSettings) -> Result<Self> {
         let group = settings.socket_group.as_deref();
         Ok(Self {
             mode: settings.socket_mode,
@@ -38,29 +38,42 @@ impl SocketOwner {
                 .transpose()?,
         })
     }
+
+    /// Sockets for the user and the group of the process.
+    pub(crate) const fn of_process() -> Self {
+        Self {
+            mode: 0o660,
+            group: None,
+        }
+    }
 }
 
 /// A listening socket with its address.
 #[derive(Debug)]
-pub(super) struct BoundSocket {
-    pub(super) listener: Listener,
-    pub(super) address: ListenAddress,
+pub(crate) struct BoundSocket {
+    pub(crate) listener: Listener,
+    pub(crate) address: ListenAddress,
 }
 
-/// Binds an address and listens.
+/// Binds an address of a setting and listens.
 ///
 /// # Errors
 /// The address is in use or not this machine's, or its directory is not usable.
-pub(super) fn bind(address: &ListenAddress, owner: &SocketOwner) -> Result<BoundSocket> {
+pub(crate) fn bind(
+    setting: &str,
+    address: &ListenAddress,
+    owner: &SocketOwner,
+) -> Result<BoundSocket> {
     match address {
-        ListenAddress::Tcp(text) => bind_port(text),
-        ListenAddress::Unix(path) => bind_path(path, owner),
+        ListenAddress::Tcp(text) => bind_port(setting, text),
+        ListenAddress::Unix(path) => bind_path(setting, path, owner),
     }
 }
 
-fn bind_port(text: &str) -> Result<BoundSocket> {
-    let doing = || format!("serve.listen {text}");
-    let listener = std::net::TcpListener::bind(resolve(text)?.as_slice()).context(doing)?;
+fn bind_port(setting: &str, text: &str) -> Result<BoundSocket> {
+    let doing = || format!("{setting} {text}");
+    let listener =
+        std::net::TcpListener::bind(resolve(setting, text)?.as_slice()).context(doing)?;
     listener.set_nonblocking(true).context(doing)?;
     let address = listener.local_addr().context(doing)?.to_string();
     let listener = tokio::net::TcpListener::from_std(listener).context(doing)?;
@@ -70,8 +83,8 @@ fn bind_port(text: &str) -> Result<BoundSocket> {
     })
 }
 
-fn bind_path(path: &Path, owner: &SocketOwner) -> Result<BoundSocket> {
-    let doing = || format!("serve.listen unix:{}", path.display());
+fn bind_path(setting: &str, path: &Path, owner: &SocketOwner) -> Result<BoundSocket> {
+    let doing = || format!("{setting} unix:{}", path.display());
     if let Ok(found) = fs::symlink_metadata(path) {
         if !found.file_type().is_socket() {
             return Err(Error::Config(format!(
@@ -113,7 +126,7 @@ fn publish(temporary: &Path, path: &Path, owner: &SocketOwner) -> std::io::Resul
     SocketName::of(path)
 }
 
-fn resolve(text: &str) -> Result<Vec<SocketAddr>> {
+fn resolve(setting: &str, text: &str) -> Result<Vec<SocketAddr>> {
     // Go programs write ":9180" for all addresses of this machine.
     let full = match text.starts_with(':') {
         true => format!("[::]{text}"),
@@ -122,25 +135,27 @@ fn resolve(text: &str) -> Result<Vec<SocketAddr>> {
     match full.to_socket_addrs().map(Iterator::collect::<Vec<_>>) {
         Ok(found) if !found.is_empty() => Ok(found),
         _ => Err(Error::Config(format!(
-            "serve.listen: found {text}; expected an address of this machine, such as 127.0.0.1:9180"
+            "{setting}: found {text}; expected an address of this machine, such as 127.0.0.1:9180"
         ))),
     }
 }
 
-/// Checks that an address is reached from this machine only.
+/// Checks that an address of a setting is reached from this machine only. `remedy` names settings that allow others.
 ///
 /// # Errors
 /// [`Error::Config`].
-pub(super) fn check_private(address: &ListenAddress) -> Result<()> {
+pub(crate) fn check_private(setting: &str, address: &ListenAddress, remedy: &str) -> Result<()> {
     let ListenAddress::Tcp(text) = address else {
         return Ok(());
     };
-    if resolve(text)?.iter().all(|found| found.ip().is_loopback()) {
+    if resolve(setting, text)?
+        .iter()
+        .all(|found| found.ip().is_loopback())
+    {
         return Ok(());
     }
     Err(Error::Config(format!(
-        "serve.listen: found {text}, an address beyond this machine, without a token; expected serve.token_file, or \
-         serve.allow_anonymous=on"
+        "{setting}: found {text}, an address beyond this machine, without a token; expected {remedy}"
     )))
 }
 
@@ -162,10 +177,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("serve.sock");
         drop(UnixListener::bind(&path).unwrap());
-        let bound = bind(&unix(&path), &OWNER).unwrap();
+        let bound = bind("serve.listen", &unix(&path), &OWNER).unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o620);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-        let error = bind(&unix(&path), &OWNER).unwrap_err().to_string();
+        let error = bind("serve.listen", &unix(&path), &OWNER)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("another program"), "{error}");
         drop(bound);
         assert!(!path.exists());
@@ -175,7 +192,7 @@ mod tests {
     async fn name_of_another_socket_stays() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("serve.sock");
-        let bound = bind(&unix(&path), &OWNER).unwrap();
+        let bound = bind("serve.listen", &unix(&path), &OWNER).unwrap();
         fs::remove_file(&path).unwrap();
         let _other = UnixListener::bind(&path).unwrap();
         drop(bound);
@@ -187,19 +204,25 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notes");
         fs::write(&path, "text").unwrap();
-        let error = bind(&unix(&path), &OWNER).unwrap_err().to_string();
+        let error = bind("serve.listen", &unix(&path), &OWNER)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("no socket"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "text");
     }
 
     #[test]
     fn address_beyond_the_machine_is_not_private() {
-        let check = |text: &str| check_private(&ListenAddress::Tcp(text.into()));
+        let private = |address: &ListenAddress| check_private("serve.listen", address, "a token");
+        let check = |text: &str| private(&ListenAddress::Tcp(text.into()));
         assert!(check("127.0.0.1:9180").is_ok() && check("[::1]:0").is_ok());
-        assert!(check_private(&unix(Path::new("/run/a.sock"))).is_ok());
+        assert!(private(&unix(Path::new("/run/a.sock"))).is_ok());
         for public in [":9180", "0.0.0.0:1", "192.0.2.1:80"] {
             let error = check(public).unwrap_err().to_string();
-            assert!(error.contains("serve.token_file"), "{error}");
+            assert!(
+                error.starts_with("serve.listen: ") && error.ends_with("expected a token"),
+                "{error}"
+            );
         }
     }
 }

@@ -65,7 +65,9 @@ pub async fn send(
         .iter()
         .map(|header| format!("{header}\r\n"))
         .collect();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n"
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
 }
 

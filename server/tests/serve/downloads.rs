@@ -1,6 +1,6 @@
 //! Bytes and headers of downloads: whole, in parts, over all kinds of connections, and of files that change.
 
-use std::{fs::OpenOptions, path::PathBuf};
+use std::{fs::OpenOptions, path::PathBuf, time::Duration};
 
 use pillion_fakes::Options;
 use sha2::{Digest, Sha256};
@@ -174,6 +174,27 @@ async fn removed_file_is_sent_to_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn binary_with_other_bytes_is_built_again() {
+    let host = TestHost::new(Options::default());
+    let mut running = host.start();
+    let address = running.address().await;
+    let link = host.link(&request("http"));
+    let whole = get(address, &link, &[]).await;
+    // The change is as close as that to the creation.
+    tokio::time::sleep(Duration::from_millis(2200)).await;
+    let other = vec![b'x'; whole.body.len()];
+    std::fs::write(binary(&running), other).unwrap();
+    let next = get(address, &link, &[]).await;
+    assert_eq!((next.status, next.header("x-cache-status")), (200, "MISS"));
+    assert_ne!(next.body[..100], [b'x'; 100]);
+    let hit = get(address, &link, &[]).await;
+    assert_eq!(hit.header("x-cache-status"), "HIT");
+    assert!(hit.body == next.body);
+    assert_eq!(host.fake.counters().builds_started, 2);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn truncated_file_ends_the_connection_early() {
     let host = TestHost::new(large());
     let mut running = host.start();
@@ -221,5 +242,34 @@ async fn client_that_reads_nothing_is_disconnected() {
     until("the disconnect is counted", || disconnects() > before).await;
     let _ = slow.read_to_end(&mut body).await;
     assert!((body.len() as u64) < LARGE);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stream_of_a_client_that_grants_nothing_is_reset() {
+    let host = TestHost::with(large(), &[("serve_write_timeout", "1s")]);
+    let mut running = host.start();
+    let address = running.address().await;
+    let link = host.link(&request("http"));
+    get(address, &link, &[]).await;
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    let driving = tokio::spawn(connection);
+    let mut client = client.ready().await.unwrap();
+    let request = http::Request::get(format!("http://x{link}"))
+        .body(())
+        .unwrap();
+    let (response, _) = client.send_request(request, true).unwrap();
+    let mut body = response.await.unwrap().into_body();
+    let mut received = 0;
+    let error = loop {
+        match body.data().await.unwrap() {
+            Ok(chunk) => received += chunk.len(),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.reason(), Some(h2::Reason::CANCEL), "{received}");
+    assert!(client.ready().await.is_ok(), "the connection goes on");
+    driving.abort();
     running.end().await;
 }

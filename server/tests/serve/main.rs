@@ -8,7 +8,9 @@
 
 mod builds;
 mod client;
+mod dashboard;
 mod downloads;
+mod second_tier;
 mod shutdown;
 mod test_host;
 mod tickets;

@@ -2,11 +2,17 @@
 
 use pillion_engine::{
     host::{clock, secret::Secret},
+    metrics::Format,
     velox::delivery::Ticket,
 };
 use pillion_fakes::Options;
 
-use crate::test_host::{HOUR, TestHost, ask, get, request};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+
+use crate::{
+    client::Answer,
+    test_host::{HOUR, TestHost, ask, get, request},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_ticket_is_refused_without_details() {
@@ -52,6 +58,12 @@ async fn invalid_ticket_is_refused_without_details() {
         assert!(answer.body.len() < 120, "{}", answer.text());
     }
     assert_eq!(host.fake.counters().build_requests, 0);
+    let page = running.engine.render_metrics("", Format::Prometheus);
+    for reason in ["malformed", "wrong_signature", "expired", "not_yet_valid"] {
+        let series = format!("pillion_delivery_refused_tickets_total{{reason=\"{reason}\"}} ");
+        let line = page.lines().find_map(|line| line.strip_prefix(&series));
+        assert!(line.unwrap().parse::<f64>().unwrap() >= 1.0, "{reason}");
+    }
     running.end().await;
 }
 
@@ -129,5 +141,56 @@ async fn metrics_page_needs_the_token_and_downloads_do_not() {
         get(address, &host.link(&request("http")), &[]).await.status,
         200
     );
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_page_without_a_token_is_for_this_machine() {
+    let host = TestHost::new(Options::default());
+    let mut running = host.start();
+    let address = running.address().await;
+    let foreign = |address: std::net::SocketAddr| async move {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = "GET /metrics HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        Answer::read(&mut stream).await
+    };
+    let answer = foreign(address).await;
+    assert_eq!(
+        (answer.status, answer.json()["error"].as_str()),
+        (403, Some("foreign_host"))
+    );
+    assert_eq!(get(address, "/metrics", &[]).await.status, 200);
+    running.end().await;
+
+    let open = TestHost::with(Options::default(), &[("serve_allow_anonymous", "on")]);
+    let mut running = open.start();
+    let address = running.address().await;
+    assert_eq!(foreign(address).await.status, 200);
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_ticket_makes_no_secret() {
+    let host = TestHost::new(Options::default());
+    let mut running = host.start();
+    let address = running.address().await;
+    let link = host.link(&request("http"));
+    let secret = host.state_dir().join("secret");
+    let kept = std::fs::read(&secret).unwrap();
+    std::fs::remove_file(&secret).unwrap();
+    let other_host = tempfile::tempdir().unwrap();
+    let other = Secret::of_host(other_host.path()).unwrap();
+    let ticket = Ticket::issue(&request("http"), clock::unix_ms(), HOUR);
+    let foreign = format!("/delivery/{}", ticket.sign(&other));
+    for path in [&*foreign, "/delivery/x"] {
+        assert_eq!(get(address, path, &[]).await.status, 403);
+    }
+    assert!(!secret.exists());
+    // Tickets of the known secret are served, and so are those of a new one.
+    assert_eq!(get(address, &link, &[]).await.status, 200);
+    let renewed = host.link(&request("http"));
+    assert_ne!(std::fs::read(&secret).unwrap(), kept);
+    assert_eq!(get(address, &renewed, &[]).await.status, 200);
     running.end().await;
 }

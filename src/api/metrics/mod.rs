@@ -8,7 +8,7 @@ use std::{cell::Cell, ffi::CString, sync::Arc};
 
 use pillion_engine::metrics::{
     MetricKind,
-    application::{Refusal, definition::Definition},
+    application::{GaugeMode, Refusal, definition::Definition},
 };
 
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 pub use call::thread_shutdown;
 
 pub const FUNCTIONS: &[Function] = functions! { "Pillion\\Metrics\\";
-    "register" "(string $name, string $type, string $help = '', array $labels = [], array $buckets = []): void" => register,
+    "register" "(string $name, string $type, string $help = '', array $labels = [], array $buckets = [], string $mode = ''): void" => register,
     "unregister" "(string $name): bool" => unregister,
     "increment" "(string $name, array $labels = [], float $by = 1.0): void" => increment,
     "gauge" "(string $name, float $value, array $labels = []): void" => gauge,
@@ -40,8 +40,15 @@ fn register(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
     let help = optional(call, 2, Call::string)?.unwrap_or_default();
     let labels = optional(call, 3, Call::array)?;
     let buckets = optional(call, 4, Call::array)?;
+    let mode = optional(call, 5, Call::string)?.unwrap_or_default();
     let kind = MetricKind::of_name(&text(kind))
         .ok_or_else(|| call.value_error(1, c"must be one of counter, gauge, histogram, summary"))?;
+    let mode = GaugeMode::of_name(&text(mode)).ok_or_else(|| {
+        call.value_error(
+            5,
+            c"must be one of mostrecent, livesum, liveall, livemax, livemin",
+        )
+    })?;
     let (mut names, mut bounds, mut result) = (Vec::new(), Vec::new(), Ok(()));
     if let Some(labels) = labels {
         hash_table::for_each(labels, |_, label| match (&result, value::bytes(label)) {
@@ -64,6 +71,7 @@ fn register(call: &Call<'_>, _: ZvalOut) -> Result<(), Thrown> {
         help: text(help),
         labels: names,
         bounds: Arc::from(bounds),
+        mode,
     };
     match engine::current().application_metrics() {
         Some(application) => application

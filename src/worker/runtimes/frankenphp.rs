@@ -8,8 +8,8 @@ use pillion_engine::worker::Event;
 
 use crate::{
     thread_state::thread_state,
-    worker::{mode, reset, transition::advance},
-    zend::{hook::FunctionHook, interrupt, sapi, value},
+    worker::{mode, publish, reset, transition::advance},
+    zend::{hook::FunctionHook, interrupt, request_line, sapi, value},
 };
 
 static HANDLE_REQUEST: FunctionHook =
@@ -29,12 +29,14 @@ pub fn install() {
         return;
     }
     sapi::set_activate_hook(activated);
+    request_line::set_variables_hook(publish::request_known);
 }
 
 /// Restores the function's own handler. In MSHUTDOWN: modules end in the reverse order, so FrankenPHP's still exists.
 pub fn uninstall() {
     if HANDLE_REQUEST.remove() {
         sapi::remove_activate_hook();
+        request_line::remove_variables_hook();
     }
 }
 

@@ -15,6 +15,8 @@ struct Relay {
     is_waiting: bool,
     /// The request has the headers of HTTP.
     has_headers: bool,
+    /// Method and URI of the request are published, or there is none.
+    is_published: bool,
     /// Forked children close the descriptors of the relay.
     is_closed_in_children: bool,
 }
@@ -25,6 +27,7 @@ impl Relay {
             frames: FrameParser::new(),
             is_waiting: false,
             has_headers: false,
+            is_published: true,
             is_closed_in_children: false,
         }
     }
@@ -55,7 +58,20 @@ pub fn parse(bytes: &[u8]) -> FrameEvent {
 
 /// A request has arrived.
 pub fn request_arrived(has_headers: bool) {
-    RELAY.with(|relay| (relay.is_waiting, relay.has_headers) = (false, has_headers));
+    RELAY.with(|relay| {
+        (relay.is_waiting, relay.has_headers) = (false, has_headers);
+        relay.is_published = !has_headers;
+    });
+}
+
+/// Calls `publish` with method and path of the request, once, when both have arrived.
+pub fn publish_request(publish: impl FnOnce(&[u8], &[u8])) {
+    RELAY.with(|relay| {
+        if !relay.is_published && relay.frames.has_context() {
+            relay.is_published = true;
+            relay.frames.request_line(publish);
+        }
+    });
 }
 
 /// The id in the headers of the request in progress, if it has arrived over this relay.

@@ -14,7 +14,7 @@ use pillion_engine::{
 use super::relay;
 use crate::{
     startup,
-    worker::{request_loop::stdio, reset, state, transition::advance},
+    worker::{publish, request_loop::stdio, reset, state, transition::advance},
     zend::{frame::argument, signals, stream},
 };
 
@@ -74,6 +74,7 @@ pub unsafe fn after_read(wait: Wait, reader: *mut zend_execute_data, bytes: &[u8
             "requests of RoadRunner are no longer detected"
         ),
     }
+    relay::publish_request(publish::request_known);
 }
 
 /// Registers the relay's descriptors as ones that forked children close.

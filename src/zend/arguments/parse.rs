@@ -18,7 +18,11 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// [`Thrown::Pending`] with PHP's `TypeError`; so below.
+    #[inline]
     pub fn array(&self, position: u32) -> Result<&'a HashTable, Thrown> {
+        if let Some(table) = self.any(position).and_then(value::table) {
+            return Ok(table);
+        }
         let mut table: *mut HashTable = std::ptr::null_mut();
         self.parse(position, c"h", &raw mut table)?;
         // SAFETY: parsed: the argument's own table, alive for the call.

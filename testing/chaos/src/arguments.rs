@@ -9,10 +9,11 @@ usage: chaos --php PHP --extension SO [options]
   --extension SO         the extension for it, built with the feature `failpoints`
   --frankenphp PROGRAM   with --zts-extension: threads of a FrankenPHP take part in thundering_herd
   --zts-extension SO     the extension for FrankenPHP, an ordinary build
+  --pillion PROGRAM      the program `pillion`, for serve
   --scenario NAME        failpoints, random_kills, failover, thundering_herd, build_failure, outbox, senders, cache,
-                         or all (default)
+                         serve, or all (default)
   --seed N               the seed of all random numbers (default: a new one, printed first)
-  --kills N              kills of random_kills and cache, and up to 1000 of outbox (default 400)
+  --kills N              kills of random_kills, cache and serve, and up to 1000 of outbox (default 400)
   --seconds N            time limit of random_kills (default 3600)
   --processes N          processes of random_kills (default 12)
   --configurations N     build configurations (default 20)
@@ -31,6 +32,7 @@ pub struct Arguments {
     pub php: PathBuf,
     pub extension: PathBuf,
     pub frankenphp: Option<(PathBuf, PathBuf)>,
+    pub pillion: Option<PathBuf>,
     pub scenario: String,
     pub seed: u64,
     pub kills: usize,
@@ -55,6 +57,7 @@ impl Arguments {
             php: PathBuf::new(),
             extension: PathBuf::new(),
             frankenphp: None,
+            pillion: None,
             scenario: "all".to_owned(),
             seed,
             kills: 400,
@@ -86,6 +89,7 @@ impl Arguments {
                 "--php" => php = Some(value.into()),
                 "--extension" => extension = Some(value.into()),
                 "--frankenphp" => frankenphp = Some(value.into()),
+                "--pillion" => parsed.pillion = Some(value.into()),
                 "--zts-extension" => zts = Some(value.into()),
                 "--scenario" => parsed.scenario = value,
                 "--seed" => parsed.seed = number()?,

@@ -14,10 +14,10 @@ if ($mode === 'sweep') {
     $report = Artifacts\clean()->wait(60);
     $deadline = microtime(true) + 30;
     do {
-        $steward = Pillion\status()['host']['steward'];
+        $leader = Pillion\status()['host']['leader'];
         $left = glob("{{$flights}/*.outcome,{$flights}/*.tmp,{$state}/.secret-*,{$run}/*.tmp}", GLOB_BRACE);
         usleep(20_000);
-    } while ((!$steward || $left !== []) && microtime(true) < $deadline);
+    } while ((!$leader || $left !== []) && microtime(true) < $deadline);
     // Two concurrent cleanings may each leave a file to the other.
     $report = Artifacts\clean()->wait(60);
 }
@@ -31,9 +31,16 @@ foreach (array_unique([...array_keys($listed), ...array_slice($argv, 5)]) as $ke
     $artifact = Artifacts\find((string) $key);
     $found[$key] = $artifact === null ? null : [$artifact->sha256, $artifact->verify()];
 }
+$counted = [];
+foreach (Pillion\Metrics\families() as $family) {
+    foreach ($family['name'] === 'chaos_calls_total' ? $family['samples'] : [] as $sample) {
+        $counted[$sample['labels']['worker']] = ($counted[$sample['labels']['worker']] ?? 0) + (int) $sample['value'];
+    }
+}
 echo json_encode([
     'listed' => (object) $listed,
     'found' => (object) $found,
     'workers' => count(Pillion\status()['host']['workers']),
+    'counted' => (object) $counted,
     'report' => $report,
 ]), "\n";

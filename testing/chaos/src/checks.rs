@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::{environment::Environment, leftovers, report::Report};
+use crate::{counters, environment::Environment, leftovers, report::Report};
 
 /// How long a process may take to reach a failpoint.
 pub(super) const FAILPOINT_TIMEOUT: Duration = Duration::from_secs(45);
@@ -23,6 +23,8 @@ struct CheckerAnswer {
     listed: BTreeMap<String, String>,
     found: BTreeMap<String, Option<(String, bool)>>,
     workers: usize,
+    /// Value of the application's counter by the number of the worker.
+    counted: BTreeMap<String, u64>,
 }
 
 /// A failpoint that no process has reached in time.
@@ -150,6 +152,7 @@ pub async fn at_the_end(environment: &Environment, report: &mut Report) {
     };
     let disk = on_disk(environment, report);
     agree(&disk, &told, report);
+    counters::are_exact(environment, &told.counted, report);
     if told.workers > 1 {
         report.fail(
             "presences of dead processes disappear",

@@ -165,7 +165,7 @@ impl Line<'_> {
                 .map(|worker| (worker.part.number, pid))
         };
         let Some((number, pid)) = self.until(report, seated).await? else {
-            report.fail("somebody is the steward", "nobody holds steward.lock");
+            report.fail("somebody is the leader", "nobody holds leader.lock");
             return Ok(None);
         };
         if let Some(worker) = self.pool.worker(number) {

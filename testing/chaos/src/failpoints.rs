@@ -8,7 +8,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::{
     arguments::Arguments,
-    cache, checks,
+    cache, checks, counters,
     environment::Environment,
     failpoint_scenario::{AFTER, ARMED, FailpointScenario},
     outbox,
@@ -183,6 +183,9 @@ async fn die_at(arguments: &Arguments, death: &str, report: &mut Report) -> io::
     scenario.check_others_unaffected(report).await;
     scenario.pool.stop(report).await;
     system::builds_have_ended(&environment, report).await;
+    if matches!(place, "rebuild.folder" | "segment.removed") {
+        counters::forget(&environment);
+    }
     checks::at_the_end(&environment, report).await;
     Ok(())
 }

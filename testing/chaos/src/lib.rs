@@ -6,18 +6,19 @@
 //! - `arguments`, `rng`, `report`: the command line, random numbers, failures and figures.
 //! - `environment`: directories and a build server; `worker`: one process, running `worker.php`; `worker_pool`: all of
 //!   them, with their `events`.
-//! - `checks`: invariants of the files (`checker.php` asks a later process), `leftovers` of dead processes; `system`:
-//!   locks and requests as the kernel and the server see them.
+//! - `checks`: invariants of the files (`checker.php` asks a later process), `leftovers` of dead processes, `counters`
+//!   of the application; `system`: locks and requests as the kernel and the server see them.
 //! - Scenarios: `random_kills` (all roles), `failpoints` (each one once, each in a `failpoint_scenario` of its own),
 //!   `failover` (how soon a builder or leader is replaced), `thundering_herd` (hundreds of requests for the same
 //!   builds; `frankenphp` and `http` for threads), `build_failure` (the same, of a build that fails), `outbox` (deaths
 //!   of processes that send envelopes) and `senders` (hundreds of them), both in an `outbox_environment` with
 //!   `outbox_checks`; `sender`: one such process, running `sender.php`. `cache`: deaths of
-//!   processes that use the shared cache.
+//!   processes that use the shared cache. `serve`: deaths of standing servers.
 
 mod arguments;
 mod cache;
 mod checks;
+mod counters;
 mod environment;
 mod events;
 mod failover;
@@ -34,6 +35,7 @@ mod random_kills;
 mod report;
 mod rng;
 mod sender;
+mod serve;
 mod system;
 mod thundering_herd;
 mod worker;
@@ -61,6 +63,7 @@ pub async fn run(arguments: &Arguments) -> io::Result<bool> {
         "outbox",
         "senders",
         "cache",
+        "serve",
     ] {
         if arguments.scenario != scenario && arguments.scenario != "all" {
             continue;
@@ -73,6 +76,7 @@ pub async fn run(arguments: &Arguments) -> io::Result<bool> {
             "failover" => failover::failover(arguments, &mut report).await?,
             "outbox" => outbox::outbox(arguments, &places, &mut report).await?,
             "cache" => cache::cache(arguments, &places, &mut report).await?,
+            "serve" => serve::serve(arguments, &mut report).await?,
             "senders" => outbox::senders(arguments, &mut report).await?,
             "thundering_herd" => thundering_herd::thundering_herd(arguments, &mut report).await?,
             _ => failure::build_failure(arguments, &mut report).await?,

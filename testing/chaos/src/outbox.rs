@@ -19,7 +19,6 @@ const MAX_KILLS: usize = 1000;
 const LANES: usize = 5;
 /// Maximum number of envelopes of each.
 const ENVELOPES: usize = 120;
-/// Time limit for the armed process to reach its failpoint.
 /// Prefixes of the outbox' failpoints.
 const PLACES: [&str; 3] = ["outbox.", "adopt.", "dead-letter."];
 
@@ -127,20 +126,25 @@ async fn adopters(
 /// Processes or directories can't be made.
 pub async fn die_at(arguments: &Arguments, place: &str, report: &mut Report) -> io::Result<()> {
     let letters = place.starts_with("dead-letter.");
-    let once = [("pillion.sentry_retry_max_attempts", "1")];
-    let settings = if letters { &once[..] } else { &[] };
+    // Files of an outbox are used again when they have their largest size, and the outbox is not half full.
+    let reuses = matches!(place, "outbox.emptied" | "outbox.renamed");
+    let settings = match (letters, reuses) {
+        (true, _) => &[("pillion.sentry_retry_max_attempts", "1")][..],
+        (_, true) => &[("pillion.sentry_outbox_size", "4")],
+        _ => &[],
+    };
     let outbox_environment = OutboxEnvironment::new(arguments, arguments.seed, settings)?;
     let mut broken = Behaviour::default().times(0);
     broken.delivery.drop_at = Some(0);
     if letters {
         outbox_environment.sentry.behave(broken);
     }
-    let role = match place {
+    let (role, count) = match place {
         place if place.starts_with("adopt.") => {
             let mut dead = outbox_environment.start("fill", 60, Some("outbox.committed@50"))?;
             dead.end(FAILPOINT_TIMEOUT).await;
             outbox_environment.reap(dead, report).await;
-            "adopter"
+            ("adopter", 0)
         }
         "dead-letter.replayed" => {
             let mut dead = outbox_environment.start("fill", 30, None)?;
@@ -152,11 +156,12 @@ pub async fn die_at(arguments: &Arguments, place: &str, report: &mut Report) -> 
             dead.kill();
             outbox_environment.reap(dead, report).await;
             outbox_environment.sentry.behave_well();
-            "adopter"
+            ("adopter", 0)
         }
-        _ => "fill",
+        _ if reuses => ("steady", 1200),
+        _ => ("fill", 60),
     };
-    let mut armed = outbox_environment.start(role, 60, Some(place))?;
+    let mut armed = outbox_environment.start(role, count, Some(place))?;
     let came = armed.end(FAILPOINT_TIMEOUT).await.is_some();
     if !came {
         checks::unreached(place, report);

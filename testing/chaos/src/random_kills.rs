@@ -15,7 +15,7 @@ use crate::{
 use pillion_fakes::Options;
 
 const ROLES: [&str; 12] = [
-    "builder", "waiter", "writer", "reader", "builder", "cleaner", "writer", "builder", "waiter",
+    "builder", "waiter", "writer", "reader", "builder", "cleaner", "writer", "counter", "waiter",
     "reader", "builder", "life",
 ];
 /// Failpoints that a process which builds and puts rarely reaches: `failpoints` covers those.

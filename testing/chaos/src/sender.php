@@ -4,9 +4,9 @@
 // accepted it, so that the accepted ones are known after its death at any instant. Arguments: role, life, seed, ledger,
 // count.
 //
-// `fill`: sends at once, one of them large, and waits to be killed; `storm`: the same in bursts; `one`: waits for a
-// line, sends, and ends; `last`: adopts and replays until nothing is queued, and prints the counts; `adopter`: adopts
-// until it is killed or its parent is gone.
+// `fill`: sends at once, one of them large, and waits to be killed; `storm`: the same in bursts; `steady`: slower, none
+// of them large; `one`: waits for a line, sends, and ends; `last`: adopts and replays until nothing is queued, and
+// prints the counts; `adopter`: adopts until it is killed or its parent is gone.
 
 declare(strict_types=1);
 
@@ -55,7 +55,7 @@ if ($role === 'last' || $role === 'adopter') {
         }
         // Files of a process that died just now are found within seconds, its half-made ones later.
         $left = glob(ini_get('pillion.run_dir') . '/*.tmp') ?: glob(ini_get('pillion.state_dir') . '/sentry/dead/*.tmp');
-        if ($role === 'last' && $rests > 2 && Pillion\status()['host']['steward'] && count(glob(ini_get('pillion.run_dir') . '/sentry/*.lock')) <= 1 && $left === []) {
+        if ($role === 'last' && $rests > 2 && Pillion\status()['host']['leader'] && count(glob(ini_get('pillion.run_dir') . '/sentry/*.lock')) <= 1 && $left === []) {
             break;
         }
         usleep(20_000);
@@ -76,6 +76,9 @@ for ($n = 0; $n < (int) $count; ++$n) {
     }
     if ($role === 'storm' && $n % 10 === 9) {
         usleep(mt_rand(0, 3_000));
+    }
+    if ($role === 'steady' && $n % 10 === 9) {
+        usleep(5_000);
     }
 }
 say('done');

@@ -40,7 +40,7 @@ pub fn holder(path: &Path) -> Option<u32> {
 
 /// The leader's process.
 pub fn leader(environment: &Environment) -> Option<u32> {
-    holder(&environment.run_dir().join("steward.lock"))
+    holder(&environment.run_dir().join("leader.lock"))
 }
 
 /// Whether a process was stopped by a signal.

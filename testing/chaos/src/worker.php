@@ -103,6 +103,24 @@ function cancelled(int $n): string
     return $future->state();
 }
 
+/**
+ * Calls `increment()`; the file of this worker has a `+` for each call that begins, and a `-` for each that has
+ * returned. Each life has a series of its own, up to sixteen, so that kills meet calls that create one as well.
+ */
+function counted(int $calls): string
+{
+    global $files, $number, $life;
+    static $file = null;
+    $file ??= fopen("{$files}/{$number}.calls", 'a');
+    for ($i = 0; $i < $calls; $i++) {
+        fwrite($file, '+');
+        Pillion\Metrics\increment('chaos_calls_total', ['worker' => $number, 'life' => $life % 16]);
+        fwrite($file, '-');
+    }
+
+    return "counted {$calls}";
+}
+
 /** Runs the operation of that name. */
 function run(string $operation, int $n): string
 {
@@ -119,6 +137,7 @@ function run(string $operation, int $n): string
         'entries' => 'entries ' . count(Artifacts\entries(1000)),
         'status' => 'workers ' . count(Pillion\status()['host']['workers']),
         'builds' => 'builds ' . count(Velox\builds()),
+        'count' => counted(mt_rand(1, 1_000)),
         'rest' => usleep(mt_rand(1_000, 60_000)) ?? 'rested',
     };
 }
@@ -157,6 +176,7 @@ $weights = match ($role) {
     'reader' => ['find' => 35, 'get' => 35, 'entries' => 10, 'builds' => 5, 'status' => 5, 'rest' => 10],
     // All operations, so that every failpoint is reached.
     'life' => ['put' => 25, 'forget' => 15, 'get' => 5, 'build' => 20, 'force' => 5, 'cancel' => 10, 'drop' => 10, 'clean' => 8, 'status' => 2],
+    'counter' => ['count' => 1],
     // Waits for one build after the other.
     'successor' => ['build' => 1],
 };
@@ -174,6 +194,7 @@ while (fgets(STDIN) === false && !feof(STDIN)) {
     };
     say("+ {$operation} {$n}");
     try {
+        counted(3);
         say('- ' . run($operation, $n));
     } catch (Throwable $thrown) {
         say('x ' . get_class($thrown) . ' ' . strtok($thrown->getMessage(), "\n"));

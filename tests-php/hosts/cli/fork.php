@@ -88,7 +88,7 @@ test('a child that executes another program inherits none of our descriptors', f
         $open = [];
         foreach (scandir('/proc/self/fd') as $fd) {
             $target = @readlink("/proc/self/fd/{$fd}");
-            $target === false || preg_match('/pillion-test.*(state|run)|pillion-test-\w+\/(index|presence|steward)|eventfd|socket/', $target) && $open[] = $target;
+            $target === false || preg_match('/pillion-test.*(state|run)|pillion-test-\w+\/(index|presence|leader)|eventfd|socket/', $target) && $open[] = $target;
         }
         report('open', $open);
         report('joined', outcome(fn () => Pillion\Velox\build(configuration('parents'))->wait(20)->sha256));

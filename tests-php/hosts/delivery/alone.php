@@ -89,6 +89,7 @@ test('headers of a client are used only where the settings say so', function (Sa
 test('a redirection to pillion serve has a ticket', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $server = php_server($sandbox, ['pillion.delivery_url' => 'https://builds.example/base']);
+    $lock = $sandbox->lockOfServer();
     foreach (['miss', 'miss'] as $name) {
         $answer = ask("{$server}/respond?name={$name}");
         same(303, $answer['status']);
@@ -96,6 +97,9 @@ test('a redirection to pillion serve has a ticket', function (Sandbox $sandbox):
     }
     same(1, count(glob($sandbox->setting('run_dir') . '/requests/*.json')), 'stored requests');
     same(0, $sandbox->velox()->counter('builds_started'), 'builds');
+    fclose($lock);
+    same(202, ask("{$server}/respond?name=miss")['status'], 'PHP builds while no server runs');
+    eventually('PHP sends what it has built', fn (): bool => ask("{$server}/respond?name=miss")['status'] === 200);
 });
 
 test('a response with the header of the Velox plugin is taken over', function (Sandbox $sandbox): void {
@@ -105,6 +109,8 @@ test('a response with the header of the Velox plugin is taken over', function (S
     header_is_taken_over($server, $path);
     other_responses_stream($server, $sandbox->directory . '/signal');
     same([202, 'building'], [($miss = ask("{$server}/intercepted?name=miss"))['status'], json_decode($miss['body'], true)['status']]);
+    // The buffer of PHP's own settings for production.
+    header_is_taken_over(php_server($sandbox, ['pillion.velox_intercept' => '1', 'output_buffering' => '4096']), $path);
     // Without the setting the response is the application's own.
     $plain = ask(php_server($sandbox) . '/intercepted');
     same('true', $plain['headers']['x-velox-build']);
@@ -124,4 +130,10 @@ test('a client that goes away leaves no open file behind', function (Sandbox $sa
         same([], array_values(array_intersect(descriptors($server->pid), [$path])), $way);
     }
     same(hash_file('sha256', $path), hash('sha256', ask("{$url}/respond")['body']));
+});
+
+test('an application of the Velox plugin runs unchanged in the server of PHP', function (Sandbox $sandbox): void {
+    $sandbox->velox();
+    $server = php_server($sandbox, ['pillion.velox_intercept' => '1', 'pillion.delivery_url' => 'http://' . pillion_serve($sandbox)]);
+    plugin_application_is_served($sandbox, $server);
 });

@@ -62,7 +62,17 @@ foreach (['worker' => false, 'classic' => true] as $mode => $classic) {
         header_is_taken_over($server, json_decode(ask("{$server}/build")['body'], true)['path']);
         same(0, responses(ask("{$server}/metrics")['body'], 'stream'), 'held workers');
     });
+
+    test("an application of the Velox plugin runs unchanged behind Caddy ({$mode} mode)", function (Sandbox $sandbox) use ($classic): void {
+        $host = behind_caddy($sandbox, $classic, ['pillion.velox_intercept' => '1'], pillion_serve($sandbox));
+        plugin_application_is_served($sandbox, rtrim($host->url(''), '/'));
+    });
 }
+
+test('clients of Caddy choose no file', function (Sandbox $sandbox): void {
+    $host = behind_caddy($sandbox, false, server: pillion_serve($sandbox));
+    clients_choose_no_file($sandbox, rtrim($host->url(''), '/'), ['/_artifacts/', '/_pillion/delivery/', '/']);
+});
 
 test('a FrankenPHP worker sends a binary itself where nothing is configured', function (Sandbox $sandbox): void {
     $host = behind_caddy($sandbox, false, ['pillion.delivery' => 'stream', 'pillion.velox_intercept' => '1']);
@@ -73,7 +83,7 @@ test('a FrankenPHP worker sends a binary itself where nothing is configured', fu
     same(file_get_contents($path), ask("{$server}/respond")['body']);
 });
 
-test('clients wait behind Caddy for a build, and no worker is held', function (Sandbox $sandbox): void {
+test('200 clients wait behind Caddy for a build, and no worker of two is held', function (Sandbox $sandbox): void {
     $host = behind_caddy($sandbox, false, server: pillion_serve($sandbox));
-    no_worker_is_held($sandbox, rtrim($host->url(''), '/'), 50);
+    no_worker_is_held($sandbox, rtrim($host->url(''), '/'), 200);
 });

@@ -45,6 +45,16 @@ switch ($path) {
         echo json_encode($request);
         ob_end_flush();
         break;
+    case '/taken':
+        // As a framework does that takes the output of its controllers, and prints it.
+        ob_start();
+        ob_start();
+        header('X-Velox-Build: true');
+        echo json_encode($request);
+        echo ob_get_clean();
+        $page = ob_get_clean();
+        echo $page;
+        break;
     case '/encoded':
         // As a buffer that compresses.
         ob_start(static function (string $text): string {
@@ -55,6 +65,17 @@ switch ($path) {
         header('X-Velox-Build: true');
         header('Content-Encoding: gzip');
         echo json_encode($request);
+        break;
+    case '/plugin':
+        // An unchanged application of the Velox plugin.
+        require_once __DIR__ . '/controller.php';
+        $response = Plugin\Application\controller()->handle(Plugin\Application\request(
+            $_SERVER['REQUEST_METHOD'],
+            $_SERVER['REQUEST_URI'],
+            [],
+            (string) file_get_contents('php://input'),
+        ));
+        ($_GET['as'] ?? '') === 'symfony' ? Plugin\Application\send($response) : Plugin\Application\emit($response);
         break;
     case '/broken':
         header('X-Velox-Build: true');
@@ -93,4 +114,6 @@ switch ($path) {
             echo ' ', $refused->getCode();
         }
         break;
+    default:
+        http_response_code(404);
 }

@@ -58,7 +58,7 @@ function block(string $language, string $heading): string
  *
  * @return string its address
  */
-function pillion_serve(Sandbox $sandbox, ?string $user = null): string
+function pillion_serve(Sandbox $sandbox, ?string $user = null, ?string $address = null, ?Process &$server = null): string
 {
     $sandbox->velox();
     $program = $sandbox->directory . '/pillion';
@@ -66,7 +66,7 @@ function pillion_serve(Sandbox $sandbox, ?string $user = null): string
     chmod($program, 0o755);
     $user === null || $sandbox->giveTo($user);
     $prefix = $user === null ? [] : ['setpriv', "--reuid={$user}", "--regid={$user}", '--clear-groups', '--'];
-    $address = '127.0.0.1:' . free_port();
+    $address ??= '127.0.0.1:' . free_port();
     $settings = [];
     foreach ($sandbox->settings() as $name => $value) {
         array_push($settings, '-d', "{$name}={$value}");
@@ -75,6 +75,14 @@ function pillion_serve(Sandbox $sandbox, ?string $user = null): string
     str_starts_with((string) $server->line(), 'listening on ') || fail('pillion serve has not started: ' . $server->errors());
 
     return $address;
+}
+
+/** No worker serves a request, but for the one that answers this. */
+function all_workers_are_free(string $server): void
+{
+    $workers = json_decode(ask("{$server}/status")['body'], true)['workers'];
+    $busy = array_filter($workers, static fn (array $worker): bool => $worker['busy'] !== null);
+    is_true(count($busy) <= 1, 'busy workers: ' . show($busy));
 }
 
 /** Many clients wait for one build, and the workers of PHP answer other requests meanwhile. */
@@ -88,6 +96,7 @@ function no_worker_is_held(Sandbox $sandbox, string $server, int $clients): void
             for (; $seen < 10; $seen++) {
                 same('hello', ask("{$server}/hello")['body'], 'a worker is free');
             }
+            all_workers_are_free($server);
             $velox->release('all wait');
         }
     });
@@ -111,7 +120,7 @@ function no_worker_is_held(Sandbox $sandbox, string $server, int $clients): void
 function header_is_taken_over(string $server, string $path): void
 {
     $expected = file_get_contents($path);
-    foreach (['intercepted', 'buffered', 'encoded', 'intercepted'] as $way) {
+    foreach (['intercepted', 'buffered', 'taken', 'encoded', 'intercepted'] as $way) {
         $answer = ask("{$server}/{$way}");
         same([200, true, 'HIT'], [$answer['status'], $answer['body'] === $expected, $answer['headers']['x-cache-status'] ?? null], $way . show($answer['headers']));
         is_true(!isset($answer['headers']['x-velox-build']), 'the header stays inside');
@@ -126,6 +135,88 @@ function header_is_taken_over(string $server, string $path): void
     }
     same('hello', ask("{$server}/hello")['body']);
     same([200, ''], [($head = ask("{$server}/intercepted", method: 'HEAD'))['status'], $head['body']]);
+}
+
+/** An application of the Velox plugin: its client gets the binary with one request, also where it has to be built. */
+function plugin_application_is_served(Sandbox $sandbox, string $server): void
+{
+    $velox = $sandbox->velox();
+    foreach (['psr7' => 'v5.2.7', 'symfony' => 'v5.3.0'] as $as => $tag) {
+        $order = json_encode(['plugins' => [$tag], 'target_os' => 'linux', 'target_arch' => 'arm64']);
+        foreach (['MISS', 'HIT'] as $cache) {
+            $answer = ask("{$server}/plugin?as={$as}", ['Content-Type: application/json'], 'POST', $order);
+            // A redirected client repeats the request as GET.
+            $answer = $answer['status'] === 303 ? ask($answer['headers']['location']) : $answer;
+            same([200, $cache, 'attachment; filename="roadrunner-linux-arm64"', '123e4567-e89b-42d3-a456-426614174000', 'application/octet-stream'], [
+                $answer['status'],
+                ...array_map(static fn (string $name): ?string => $answer['headers'][$name] ?? null, ['x-cache-status', 'content-disposition', 'x-build-request-id', 'content-type']),
+            ], "{$as}: " . show($answer['headers']) . substr($answer['body'], 0, 300));
+            is_true(!isset($answer['headers']['x-velox-build']), 'the header stays inside');
+            $binary ??= $answer['body'];
+            same(true, $answer['body'] === $binary, "{$as}: one binary");
+        }
+        $binary = null;
+    }
+    same(2, $velox->counter('builds_started'), 'builds');
+    $invalid = ask("{$server}/plugin", ['Content-Type: application/json'], 'POST', '{"plugins":[""]}');
+    same([400, 'invalid_request'], [$invalid['status'], json_decode($invalid['body'], true)['error'] ?? null]);
+}
+
+/**
+ * Headers, path and query of a client's request select no other file than the binary.
+ *
+ * @param list<string> $internal paths of the front server that only PHP may use
+ */
+function clients_choose_no_file(Sandbox $sandbox, string $server, array $internal): void
+{
+    $path = json_decode(ask("{$server}/build")['body'], true)['path'];
+    $binary = file_get_contents($path);
+    $secret = file_get_contents($sandbox->setting('state_dir') . '/secret');
+    // A symbolic link beside the binaries.
+    symlink($sandbox->setting('state_dir') . '/secret', dirname($path) . '/link');
+    $inside = substr(dirname($path), strlen(cache_of($sandbox)));
+    $leaks = static fn (array $answer): bool => str_contains($answer['body'], $secret) || str_contains($answer['body'], 'root:x:') || str_contains($answer['body'], '"entries"') || $answer['body'] === $binary;
+    foreach ($internal as $location) {
+        foreach ([
+            '', 'index.json', 'link', '../secret', '%2e%2e/secret', '..%2fsecret', '%2e%2e%2fsecret', '..%5csecret', '%252e%252e%252fsecret',
+            '../../../../../../../../etc/passwd', '/etc/passwd', '%2fetc%2fpasswd', './/../secret', '.;/secret', 'index.json%00', "{$inside}/link",
+            "{$inside}/" . basename($path), $inside . '/..' . $inside . '/' . basename($path),
+        ] as $name) {
+            $answer = ask_as_is("{$server}{$location}{$name}");
+            is_true($answer['status'] >= 400 && !$leaks($answer), "{$location}{$name}: {$answer['status']} " . substr($answer['body'], 0, 100));
+        }
+    }
+    foreach ([
+        "X-Accel-Redirect: {$path}", 'X-Accel-Redirect: /_artifacts/../secret', 'X-Accel-Redirect: /_artifacts/index.json', 'X-Sendfile: /etc/passwd', "X-Sendfile: {$sandbox->setting('state_dir')}/secret",
+        'X-Sendfile-Type: X-Accel-Redirect', 'X-Sendfile-Type: X-Sendfile', 'X-Accel-Mapping: /=/_artifacts/../', 'X-Accel-Mapping: ' . cache_of($sandbox) . '=/etc', 'X-Velox-Build: true', 'X-Accel-Buffering: no', 'X-Original-URL: /_artifacts/index.json',
+    ] as $header) {
+        same('hello', ask("{$server}/hello", [$header])['body'], $header);
+        $answer = ask("{$server}/respond", [$header, 'X-Sendfile-Type: x-accel-redirect', 'X-Sendfile-Type: X-Sendfile']);
+        same([200, true], [$answer['status'], $answer['body'] === $binary], $header . show($answer['headers']));
+        same([], array_intersect(['x-sendfile', 'x-accel-redirect', 'x-accel-mapping'], array_keys($answer['headers'])), $header);
+    }
+    // The client's part of the request names a configuration, never a file.
+    foreach (['../secret', '/etc/passwd', basename($path), 'index.json'] as $name) {
+        $answer = ask("{$server}/respond?name=" . rawurlencode($name));
+        is_true(!$leaks($answer), "name={$name}: {$answer['status']}");
+    }
+    // The binary itself, replaced by a link, is not sent.
+    rename($path, "{$path}.away");
+    symlink($sandbox->setting('state_dir') . '/secret', $path);
+    $answer = ask("{$server}/respond");
+    is_true(!str_contains($answer['body'], $secret), "a link in the place of a binary: {$answer['status']} " . show($answer['headers']));
+}
+
+/** Asks for a path exactly as it is written, without the client's own normalisation. */
+function ask_as_is(string $url): array
+{
+    ['host' => $host, 'port' => $port] = parse_url(substr($url, 0, strpos($url, '/', 8) ?: strlen($url)));
+    $socket = stream_socket_client("tcp://{$host}:{$port}", timeout: 10);
+    stream_set_timeout($socket, 20);
+    fwrite($socket, 'GET ' . substr($url, strlen("http://{$host}:{$port}")) . " HTTP/1.0\r\nHost: {$host}\r\n\r\n");
+    [$head, $body] = explode("\r\n\r\n", (string) stream_get_contents($socket), 2) + ['', ''];
+
+    return ['status' => (int) substr($head, 9, 3), 'headers' => [], 'body' => $body];
 }
 
 /** A response without the header is not buffered: its first part arrives before the script goes on. */

@@ -10,7 +10,7 @@ namespace Pillion\Tests;
 require __DIR__ . '/lib.php';
 in_own_mounts(__FILE__);
 
-/** Members that have each built a binary, one of them the steward. @return list<Process> */
+/** Members that have each built a binary, one of them the leader. @return list<Process> */
 function members(Sandbox $sandbox, int $count): array
 {
     $members = [];
@@ -23,13 +23,13 @@ function members(Sandbox $sandbox, int $count): array
     return $members;
 }
 
-/** All see each other, one of them is the steward, and each finds the builds of the others. */
+/** All see each other, one of them is the leader, and each finds the builds of the others. */
 function together(array $members): void
 {
     foreach ($members as $member) {
         eventually("{$member->name} sees all members", fn (): bool => ask($member, 'workers') === count($members), 20);
     }
-    eventually('one steward', fn (): bool => count(array_filter($members, fn (Process $member): bool => ask($member, 'steward'))) === 1, 20);
+    eventually('one leader', fn (): bool => count(array_filter($members, fn (Process $member): bool => ask($member, 'leader'))) === 1, 20);
     $name = bin2hex(random_bytes(4));
     foreach ($members as $nth => $member) {
         $built = ask($member, "build {$nth} {$name}");
@@ -140,7 +140,7 @@ test('a cache made read-only is read; builds are kept elsewhere until it is writ
     together([...$members, $late]);
 });
 
-test('the steward sweeps leftovers of builds, also with the cache disabled', function (Sandbox $sandbox): void {
+test('the leader sweeps leftovers of builds, also with the cache disabled', function (Sandbox $sandbox): void {
     $sandbox->velox();
     $sandbox->set('velox_cache_enabled', '0');
     $first = member($sandbox);
@@ -159,8 +159,8 @@ test('the steward sweeps leftovers of builds, also with the cache disabled', fun
     }
     // The index has the old times; the disk is the truth.
     array_map(unlink(...), glob($sandbox->setting('run_dir') . '/index-*.seg'));
-    $steward = member($sandbox);
-    same(true, ask($steward, 'build new')['good'] ?? null);
+    $leader = member($sandbox);
+    same(true, ask($leader, 'build new')['good'] ?? null);
     eventually('the old binary is swept', fn (): bool => !file_exists($built['path']), 20);
     eventually('the old outcomes are swept', fn (): bool => array_filter($outcomes, file_exists(...)) === [], 20);
 });

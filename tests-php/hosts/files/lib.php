@@ -24,7 +24,7 @@ const COMMANDS = <<<'PHP'
             'clean' => outcome(fn () => Pillion\Artifacts\clean()->wait(20)),
             'workers' => count(Pillion\status()['host']['workers']),
             'ages' => array_column(Pillion\status()['host']['workers'], 'seconds'),
-            'steward' => Pillion\status()['host']['steward'],
+            'leader' => Pillion\status()['host']['leader'],
             'builds' => count(Pillion\Velox\builds()),
             'stats' => Pillion\Artifacts\stats(),
         });

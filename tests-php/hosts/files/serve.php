@@ -37,20 +37,20 @@ test('workers and a stand-by go on when the standing server is killed', function
     $sandbox->velox();
     $worker = member($sandbox);
     same(true, ask($worker, 'build one')['good'] ?? null);
-    eventually('the worker leads', fn (): bool => ask($worker, 'steward'));
+    eventually('the worker leads', fn (): bool => ask($worker, 'leader'));
     $first = server($sandbox);
     $url = address($first);
-    eventually('the worker has handed over', fn (): bool => leads($url) && !ask($worker, 'steward'));
+    eventually('the worker has handed over', fn (): bool => leads($url) && !ask($worker, 'leader'));
     $second = server($sandbox);
     same('stand-by: another process serves', $second->line());
     $first->kill();
     $url = address($second);
     eventually('the stand-by leads', fn (): bool => leads($url));
-    same(false, ask($worker, 'steward'));
+    same(false, ask($worker, 'leader'));
     same(true, ask($worker, 'build two')['good'] ?? null);
     $second->kill();
     same(true, ask($worker, 'build three')['good'] ?? null);
-    eventually('the worker leads again', fn (): bool => ask($worker, 'steward'));
+    eventually('the worker leads again', fn (): bool => ask($worker, 'leader'));
 });
 
 test('a download that kills cut again and again is resumed at the next server', function (Sandbox $sandbox): void {
@@ -61,9 +61,11 @@ test('a download that kills cut again and again is resumed at the next server', 
         $client = ['method' => 'GET', 'uri' => '/', 'headers' => []];
         report('link', Pillion\Velox\response(configuration('large'), $client)['headers']['Location'] ?? null);
         PHP;
+    $lock = $sandbox->lockOfServer();
     $worker = $sandbox->php($code, ini: ['pillion.delivery' => 'ticket', 'pillion.delivery_url' => 'http://x']);
     $sha256 = $worker->receive('sha256');
     $path = substr((string) $worker->receive('link'), strlen('http://x'));
+    fclose($lock);
     $received = '';
     $server = server($sandbox);
     for ($kills = 0; strlen($received) < $size; $kills++) {

@@ -38,7 +38,7 @@ function places(Sandbox $sandbox, string $known): array
 
     return [
         "{$state}/secret", "{$state}/builds",
-        "{$run}/steward.lock", "{$run}/presence", ...glob("{$run}/index-*"),
+        "{$run}/leader.lock", "{$run}/presence", ...glob("{$run}/index-*"),
         "{$cache}/.pillion", "{$cache}/.pillion/tmp", "{$cache}/.pillion/changes", "{$cache}/.pillion/place.lock",
         "{$cache}/.pillion/flights", "{$cache}/.pillion/slots", "{$cache}/.pillion/slots/000.lock", "{$cache}/index.json",
         ...preg_grep('/\.(lock|v1|lead|wait|ids)$/', glob("{$cache}/.pillion/flights/*")),

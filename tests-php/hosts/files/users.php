@@ -86,7 +86,7 @@ foreach (['0022', '0077', '0002'] as $umask) {
             same(2, ask($process, 'workers'), $process->name);
             same([], preg_grep('/not usable|unusable|not shared|failed/', explode("\n", $process->errors())), $process->name);
         }
-        same(1, (int) ask($one, 'steward') + (int) ask($two, 'steward'), 'stewards');
+        same(1, (int) ask($one, 'leader') + (int) ask($two, 'leader'), 'leaders');
 
         // One flight for both: the second process waits for the first one's build.
         $velox->delay(2);
@@ -118,7 +118,7 @@ foreach (['0022', '0077', '0002'] as $umask) {
         $inherited = $two->receive('build', 40);
         same(true, $inherited['good'] ?? $inherited);
         eventually('the dead process is not listed', fn (): bool => ask($two, 'workers') === 1);
-        eventually('the other one is steward', fn (): bool => ask($two, 'steward') === true);
+        eventually('the other one is leader', fn (): bool => ask($two, 'leader') === true);
 
         $closed = [];
         foreach (names_below("{$sandbox->directory}/common") as $name) {
@@ -158,7 +158,7 @@ test('files of another user in our directories are skipped; others are swept and
     $theirs = [
         dirname($built['path']) . "/{$built['key']}.00000000.bin", dirname($built['path']) . '/00000000000000ff.json',
         "{$cache}/.pillion/tmp/0123456789abcdef0123456789abcdef.tmp", "{$cache}/.pillion/flights/000.lead", "{$cache}/.pillion/flights/table.lock",
-        "{$common}/run/presence/1-00000000.json", "{$common}/run/steward.lock",
+        "{$common}/run/presence/1-00000000.json", "{$common}/run/leader.lock",
     ];
     foreach ($theirs as $file) {
         @unlink($file);

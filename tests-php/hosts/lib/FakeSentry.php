@@ -31,6 +31,12 @@ final class FakeSentry extends \Fake
         $this->ask('POST', '', $behaviours);
     }
 
+    /** Behaviours end, and counts are 0 again. */
+    public function reset(): void
+    {
+        $this->ask('POST', '/reset');
+    }
+
     /** @return list<string> ids of all events taken, each once, sorted */
     public function events(): array
     {

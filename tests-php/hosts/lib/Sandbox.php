@@ -211,6 +211,19 @@ final class Sandbox
         chown($this->settings['pillion.run_dir'], $user);
     }
 
+    /**
+     * Holds the lock of `pillion serve`, as if it ran. No child inherits it.
+     *
+     * @return resource the lock, until it is closed
+     */
+    public function lockOfServer()
+    {
+        $lock = fopen("{$this->settings['pillion.run_dir']}/serve.lock", 'ce') ?: fail('no lock file');
+        flock($lock, LOCK_EX) || fail('the lock is held');
+
+        return $lock;
+    }
+
     /** The end of every process's standard error, for the analysis of a failure. */
     public function errorOutput(): string
     {

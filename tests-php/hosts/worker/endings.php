@@ -46,6 +46,8 @@ final class Endings
             'preloaded' => print json_encode(class_exists('Preloaded', false)),
             'opcache_reset' => opcache_reset(),
             'status' => print json_encode(Worker\status(), JSON_THROW_ON_ERROR),
+            'requests' => print json_encode(array_column(\Pillion\status()['workers'], 'request'), JSON_THROW_ON_ERROR),
+            'job' => Pillion\Artifacts\clean()->wait(),
             'heap' => print Pillion\status()['heap']['bytes'],
             'scope' => self::scope(),
             'leave' => self::leave(),

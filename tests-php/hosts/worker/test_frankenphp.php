@@ -111,6 +111,11 @@ test('an id in a request\'s header is the id of that request alone', function (S
     same($ids, array_unique($ids));
 });
 
+test('the running request is listed with the path of the client, not of the script', function (Sandbox $sandbox): void {
+    $host = new FrankenPhp($sandbox, ['script' => __DIR__ . '/frankenphp.php', 'threads' => 1]);
+    same([['method' => 'GET', 'uri' => '/requests']], $host->ask('requests', token: 'secret'));
+});
+
 test('state left by requests is logged, and reset if configured, on each thread', function (Sandbox $sandbox): void {
     log_requests($sandbox);
     $sandbox->set('worker_reset', 'ini,handlers,timezone,wrappers,session');

@@ -41,6 +41,22 @@ test("PHP's own server: each of thirty endings is one request with one end", fun
     same([count(begun($sandbox)) - 1, count(begun($sandbox))], [$status['requests'], $status['requests_begun']], 'ended and begun');
 });
 
+test('php-fpm: the running request is listed with the path of the client, not of the script', function (Sandbox $sandbox): void {
+    $host = new Fpm($sandbox, ['www' => ['pm.max_children = 1']], files: ['worker/index.php', 'worker/endings.php']);
+    // A process is listed from the first check after its first job, ten seconds later at most.
+    $host->many([['job']], 1);
+    $running = eventually('the process has a slot', fn (): array => $host->ask('requests', token: 'secret'), 20);
+    same([['method' => 'GET', 'uri' => '/requests']], $running);
+});
+
+test("PHP's own server: the running request is listed with its method and path", function (Sandbox $sandbox): void {
+    $address = '127.0.0.1:' . free_port();
+    $sandbox->start('php -S', [...$sandbox->phpCommand(), '-S', $address, __DIR__ . '/index.php']);
+    eventually("PHP's own server answers", fn (): bool => Http::get("http://{$address}/job", 2)['status'] === 200);
+    $running = eventually('the process has a slot', fn (): array => Http::decode(Http::get("http://{$address}/requests?token=secret")), 20);
+    same([['method' => 'GET', 'uri' => '/requests']], $running);
+});
+
 test('the command line: each of thirty endings is one request with one end', function (Sandbox $sandbox): void {
     log_requests($sandbox);
     $running = [];
@@ -70,6 +86,17 @@ test('RoadRunner: each of thirty endings is one request with one end, fatal ones
     $host->reset();
     all_ended($sandbox, $before + count(ENDINGS) + 1);
     all_reset($sandbox);
+});
+
+test('RoadRunner: the running request is listed with its method and path', function (Sandbox $sandbox): void {
+    $host = new RoadRunner($sandbox, ['script' => __DIR__ . '/roadrunner.php', 'workers' => 1]);
+    eventually('each worker has a slot', function () use ($host): bool {
+        Http::many(array_fill(0, 8, $host->url('hello')), 4);
+
+        return json_decode(Http::get($host->url('requests?token=secret'))['body'], true) !== [];
+    });
+    $running = array_filter(json_decode(Http::get($host->url('requests?token=secret'))['body'], true));
+    same([['method' => 'GET', 'uri' => '/requests']], array_values($running));
 });
 
 test('RoadRunner over a socket: each request has one beginning and one end', function (Sandbox $sandbox): void {

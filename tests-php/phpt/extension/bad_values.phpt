@@ -9,6 +9,7 @@ without_velox();
 $bad = [
     ['threads' => '65'],
     ['velox_auth_token' => 'a s3cret'],
+    ['velox_sever_url' => 'http://127.0.0.1:9000'],
     ['velox_retry_initial_delay' => '0'],
     ['log_level' => 'loud'],
     ['worker_reset' => 'ini, sessions'],
@@ -56,6 +57,8 @@ pillion.threads (INI): found "65" (out of range); expected a whole number from 1
   key works, find off, notifier works, sentry off, requests 1
 pillion.velox_auth_token (INI): found "********" (white space or control characters); expected a text without white space or control characters
   key works, find off, notifier works, sentry works, requests 1
+pillion.velox_sever_url (INI): found an unknown setting, which has no effect; did you mean pillion.velox_server_url?
+  key works, find works, notifier works, sentry works, requests 1
 pillion.velox_retry_initial_delay (INI): found "0" (out of range); expected a duration from 1ms to 1h, like 90s, 1h30m or 500ms
 pillion.velox_retry_max_delay (INI): found "5ms" (less than 1s of pillion.velox_retry_initial_delay (INI)); expected a longest delay that is not below the first one
   key works, find off, notifier works, sentry works, requests 1

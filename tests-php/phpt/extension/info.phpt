@@ -24,6 +24,7 @@ State directory => SCRATCH/state
 Run directory => SCRATCH/run
 Artifact cache => SCRATCH/state/.rr-cache/velox-binaries
 Velox builds => disabled: velox.server_url is not set
+Remote artifacts => disabled: remote.url is not set
 Shared cache => enabled, namespace: none
 Sentry => enabled, project: none
 
@@ -55,6 +56,11 @@ pillion.velox_retry_max_attempts => 7 => environment PILLION_VELOX_RETRY_MAX_ATT
 pillion.velox_retry_initial_delay => 1ms => INI
 pillion.velox_retry_max_delay => 5ms => INI
 pillion.velox_retry_backoff_multiplier => 2.0 => default
+pillion.remote_url => no value => default
+pillion.remote_token => no value => default
+pillion.remote_mode => read-write => default
+pillion.remote_timeout => 10s => default
+pillion.remote_ca_file => no value => default
 pillion.delivery => auto => default
 pillion.delivery_accel_map => no value => default
 pillion.delivery_url => no value => default

@@ -6,11 +6,12 @@ require __DIR__ . '/../lib.inc';
 without_velox();
 
 $names = array_map(fn ($name) => substr($name, strlen('pillion.')), array_keys(ini_get_all('pillion')));
+// Nobody, root included, can create a path in /proc.
 $values = [
     'x', '-1', '0', '1e309', 'NAN', '99999999999999999999999999', str_repeat('9', 3000), str_repeat('x', 5000), "\xff\xfe\xfd",
-    '../../../../etc/passwd', '/dev/zero', '/proc/self/mem', '/nonexistent/deep/er', '${NOT_SET}', '${', '%s%n%x', "a\tb",
+    '../../../../etc/passwd', '/dev/zero', '/proc/self/mem', '/proc/nonexistent/deep/er', '${NOT_SET}', '${', '%s%n%x', "a\tb",
     '5h5h5h5h', '9223372036854775807ns', '-9223372036854775808', '18446744073709551615T', 'http://', 'https://[::1',
-    'file:///etc/passwd', '=', ',,,', '/a=', '=/b', "\u{202e}txt", '٣', 'true false', '{}', '[]', 'null', '~', '*',
+    'file:///etc/passwd', '=', ',,,', '/proc/a=', '=/b', "\u{202e}txt", '٣', 'true false', '{}', '[]', 'null', '~', '*',
 ];
 $code = '
     $problems = Pillion\status()["problems"];
@@ -46,7 +47,7 @@ $check = function (string $what, array $ended) use (&$seen): void {
     }
     foreach ($problems as $problem) {
         // The place: a setting with its source, or the line of the file.
-        if (!preg_match('/^(pillion\.\w+ \(INI\)|[A-Z_]+ \(environment\)|[\w.]+ in \S+ line \d+|\S+ line \d+|\S+\.yaml|\S+\/etc\/passwd|\/etc\/passwd|pillion\.\w+)/', $problem) || strlen($problem) > 4096) {
+        if (!preg_match('/^(pillion\.\w+ \(INI\)|[A-Z\d_]+ \(environment\)|[\w.]+ in \S+ line \d+|\S+ line \d+|\S+\.yaml|\S+\/etc\/passwd|\/etc\/passwd|pillion\.\w+)/', $problem) || strlen($problem) > 4096) {
             printf("%s: %.300s\n", $what, $problem);
         }
         $seen[explode(' ', $problem)[0]] = true;

@@ -59,7 +59,7 @@ Array
         (
             [state_dir] => string
             [run_dir] => string
-            [steward] => bool
+            [leader] => bool
             [workers] => Array
                 (
                 )
@@ -79,6 +79,16 @@ Array
                 (
                 )
 
+        )
+
+    [remote] => Array
+        (
+            [enabled] => bool
+            [reason] => null
+            [url] => null
+            [mode] => string
+            [reading_paused] => bool
+            [writing_paused] => bool
         )
 
     [sentry] => Array

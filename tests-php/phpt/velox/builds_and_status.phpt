@@ -35,7 +35,7 @@ var_dump(Velox\status($other)['state'], Velox\status('nobody'));
 array(0) {
 }
 NULL
-arch attempt elapsed force_rebuild key lines os pid request_ids rr_version started state
+arch attempt elapsed force_rebuild key lines os pid plugins request_ids rr_version started state
 array(1) {
   [0]=>
   string(36) "123e4567-e89b-42d3-a456-426614174000"

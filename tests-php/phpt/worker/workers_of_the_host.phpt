@@ -39,6 +39,7 @@ var_dump($workers());
 $seen = $workers();
 var_dump(array_keys($seen) == [min($one, $two), max($one, $two)], $seen[$one]['requests'], $seen[$two]['requests']);
 var_dump($seen[$one]['thread'] === $one, $seen[$one]['mode'], $seen[$one]['busy'], is_float($seen[$one]['idle']), is_float($seen[$two]['busy']), $seen[$two]['idle']);
+var_dump($seen[$one]['request'], $seen[$two]['request']['method'], str_ends_with($seen[$two]['request']['uri'], '.php'));
 var_dump($seen[$one]['memory'] > 100_000, $seen[$two]['durations']['p99'] >= $seen[$two]['durations']['p50']);
 
 // This process is a worker from its first request on, and so is a forked child.
@@ -83,6 +84,9 @@ NULL
 bool(true)
 bool(true)
 NULL
+NULL
+string(0) ""
+bool(true)
 bool(true)
 bool(true)
 int(3)

@@ -1,7 +1,9 @@
 //! The receiver of Sentry's benches, and their threads. `pillion-sink listen` accepts envelopes by HTTP and, on a
 //! second port, by length-prefixed frames like a local agent, at full speed, and discards them; `GET /count` returns
 //! the number received by HTTP. It ends with its standard input. `pillion-sink storm RUN STATE DSN THREADS SECONDS
-//! BYTES` sends from threads of one process, and prints `NS_P50 NS_P99 SENDS_A_SECOND`.
+//! BYTES` sends from threads of one process, and prints `NS_P50 NS_P99 SENDS_A_SECOND`. `pillion-sink post URL COUNT
+//! BYTES` posts ready bytes with the HTTP library of the transport and nothing around it, and prints
+//! `POSTS_A_SECOND CPU_US_A_POST`.
 
 use std::{
     env,
@@ -12,7 +14,7 @@ use std::{
     process::ExitCode,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -20,6 +22,7 @@ use std::{
 
 use pillion_engine::{
     config::{Dsn, SentrySettings, Settings},
+    http_client::install_crypto,
     sentry::{Sentry, SentryDirs},
 };
 
@@ -36,7 +39,8 @@ fn main() -> ExitCode {
         ["storm", run, state, dsn, threads, seconds, bytes] => {
             storm(run, state, dsn, [threads, seconds, bytes])
         }
-        _ => Err("usage: pillion-sink listen | storm RUN STATE DSN THREADS SECONDS BYTES".into()),
+        ["post", url, count, bytes] => post(url, count, bytes),
+        _ => Err("usage: pillion-sink listen | storm RUN STATE DSN THREADS SECONDS BYTES | post URL COUNT BYTES".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -165,6 +169,54 @@ fn storm(run: &str, state: &str, dsn: &str, numbers: [&str; 3]) -> Outcome<()> {
     writeln!(io::stdout(), "{} {} {rate:.0}", at(50), at(99))?;
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(())
+}
+
+/// As many requests at a time as the transport has, on a runtime like its own.
+fn post(url: &str, count: &str, bytes: &str) -> Outcome<()> {
+    install_crypto();
+    let (count, bytes) = (count.parse::<i64>()?, bytes.parse::<usize>()?);
+    let settings = Settings::default().sentry;
+    let (url, body) = (reqwest::Url::parse(url)?, vec![b'x'; bytes]);
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(settings.timeout)
+        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    let (left, begun, cpu) = (Arc::new(AtomicI64::new(count)), Instant::now(), cpu_time());
+    let tasks: Vec<_> = (0..settings.workers)
+        .map(|_| {
+            let (client, url, body) = (client.clone(), url.clone(), body.clone());
+            let left = Arc::clone(&left);
+            runtime.spawn(async move {
+                while left.fetch_sub(1, Ordering::SeqCst) > 0 {
+                    let post = client.post(url.clone()).body(body.clone());
+                    post.send().await?.bytes().await?;
+                }
+                Ok::<(), reqwest::Error>(())
+            })
+        })
+        .collect();
+    for task in tasks {
+        runtime.block_on(task)??;
+    }
+    let (took, cpu) = (begun.elapsed().as_secs_f64(), cpu_time() - cpu);
+    let count = count as f64;
+    writeln!(
+        io::stdout(),
+        "{} {}",
+        count / took,
+        cpu.as_secs_f64() * 1e6 / count
+    )?;
+    Ok(())
+}
+
+/// The processor time of this process.
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
 }
 
 /// Nanoseconds of each send.

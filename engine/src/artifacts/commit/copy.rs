@@ -16,7 +16,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::failpoint::failpoint;
+use crate::{failpoint::failpoint, writeback};
 
 /// Bytes copied at a time; a cancel is noticed after each, within a millisecond or so.
 const CHUNK: u64 = 4 << 20;
@@ -110,7 +110,7 @@ impl Copier<'_> {
                 )));
             }
             failpoint!("copy.chunk");
-            begin_writeback(self.target, offset + done, copied);
+            writeback::begin(self.target, offset + done, copied);
             arrived(offset + done, copied)?;
             done += copied;
         }
@@ -172,25 +172,6 @@ pub(in crate::artifacts) fn hash(
         left -= read as u64;
     }
     Ok(())
-}
-
-/// Starts writing to the disk, so that the fsync at the end has little left to do.
-fn begin_writeback(file: &File, offset: u64, len: u64) {
-    #[cfg(target_os = "linux")]
-    {
-        use std::os::fd::AsRawFd as _;
-        // SAFETY: the descriptor is open; the call takes numbers only.
-        unsafe {
-            libc::sync_file_range(
-                file.as_raw_fd(),
-                offset as i64,
-                len as i64,
-                libc::SYNC_FILE_RANGE_WRITE,
-            )
-        };
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (file, offset, len);
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ fn torn_slot_is_a_miss_and_is_restored_from_disk() {
     let mut bytes = fs::read(&path).unwrap();
     let at = bytes
         .windows(8)
-        .position(|word| word == record.sha256[..8].as_ref())
+        .position(|word| word == &record.sha256[..8])
         .unwrap();
     bytes[at] ^= 0x10;
     let file = fs::OpenOptions::new().write(true).open(&path).unwrap();

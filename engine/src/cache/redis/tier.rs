@@ -162,7 +162,9 @@ impl SecondTier {
         })
     }
 
-    pub(super) fn is_connected(&self) -> bool {
+    /// Whether a connection of this process is open.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
         matches!(*self.state(), LinkState::Up(_))
     }
 
@@ -179,6 +181,14 @@ impl SecondTier {
     /// The key of a lock or a tag.
     pub(super) fn own_key(&self, kind: &[u8], name: &[u8]) -> Vec<u8> {
         [&self.prefix, OWN_KEYS, kind, name].concat()
+    }
+
+    /// Connects without work, where no connection is open and it is time for an attempt.
+    pub async fn connect_idle(self: &Arc<Self>) {
+        let mut ping = Pipeline::new();
+        ping.cmd("PING");
+        // A failure is counted and logged by the attempt.
+        let _ = self.exchange(ping).await;
     }
 
     /// Sends commands, and returns one answer for each, which may be an error of the server.

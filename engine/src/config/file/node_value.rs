@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{
     super::{
         sources::ReadEnv,
-        types::{PathBase, Policy, Value, ValueType, metric, parse_pair, policy},
+        types::{MetricList, PathBase, Policy, Value, ValueType, metric, parse_pair, policy},
     },
     expand::expand,
     yaml::{Content, Node},
@@ -48,7 +48,7 @@ impl NodeValues<'_> {
             return (String::new(), self.policies(node).map(Some));
         }
         if let (ValueType::Metrics, Content::Map(entries)) = (value_type, &node.content) {
-            return (String::new(), self.metrics(entries).map(Some));
+            return (String::new(), Ok(Some(self.metrics(entries))));
         }
         let (text, outcome) = self.parse_whole(value_type, node);
         (text, outcome.map_err(Refusal::from))
@@ -171,15 +171,11 @@ impl NodeValues<'_> {
     }
 
     /// A map of metrics, each with a map of its keys.
-    fn metrics(&self, entries: &[(String, u64, Node)]) -> Result<Value, Refusal> {
-        let metrics = entries.iter().map(|(name, line, node)| {
-            self.metric(name, node).map_err(|reason| Refusal {
-                line: Some(*line),
-                reason,
-            })
-        });
-        let metrics = metrics.collect::<Result<_, _>>()?;
-        Ok(metric::check_list(metrics).map(Value::Metrics)?)
+    fn metrics(&self, entries: &[(String, u64, Node)]) -> Value {
+        let entries = entries
+            .iter()
+            .map(|(name, line, node)| (Some(*line), "", self.metric(name, node)));
+        Value::Metrics(MetricList::of(entries))
     }
 
     fn metric(&self, name: &str, node: &Node) -> Result<Definition, String> {

@@ -1,7 +1,7 @@
 //! The section `metrics`: metrics that PHP code names.
 
 use super::super::{
-    row::{Row, required, size},
+    row::{Row, size},
     types::{Value, ValueType},
 };
 use crate::metrics::application::definition::Definition;
@@ -14,11 +14,15 @@ settings! {
         memory_bytes as "memory": u64 = size(1, 1024, "4");
         /// Metrics that are on the page before their first use, as `Pillion\\Metrics\\register()` defines them. In YAML the
         /// map of RoadRunner's section `metrics`: name, then `type`, `help`, `labels`, `buckets`, `namespace`,
-        /// `subsystem`.
+        /// `subsystem`, and `mode` for a gauge that belongs to a process: `livesum`, `liveall`, `livemax`, `livemin`.
+        /// A wrong entry is reported, and left out.
         collect: Vec<Definition> = definitions();
     }
 }
 
 const fn definitions() -> Row<Vec<Definition>> {
-    Row::new(ValueType::Metrics, None, required!(Metrics))
+    Row::new(ValueType::Metrics, None, |value| match value {
+        Some(Value::Metrics(list)) => list.valid,
+        _ => Vec::new(),
+    })
 }

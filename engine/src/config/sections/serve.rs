@@ -16,12 +16,13 @@ settings! {
         socket_mode: u32 = mode("0660");
         /// Name or number of the group of its sockets, that of the front server; unset: the group of the process.
         socket_group: Option<String> = word();
-        /// File with the token that clients of the metrics page send (`Authorization: Bearer …`), one line; unset: none
-        /// is required. Downloads need none: their URL is signed.
+        /// File with the token that clients of the metrics page send (`Authorization: Bearer …`), one line, read
+        /// again when it changes; unset: none is required. Downloads need none: their URL is signed.
         token_file: Option<PathBuf> = path();
         /// Whether it listens on addresses beyond this machine without a token.
         allow_anonymous: bool = flag("off");
-        /// Time that responses in progress get after SIGTERM; the next signal ends them.
+        /// Time that responses in progress get after SIGTERM; the next signal ends them. Clients that wait for a build
+        /// get it after the build, which may take until velox.build_timeout.
         shutdown_timeout: Duration = duration(ZERO, HOUR, "30s");
         /// Time without progress after which a download ends, because its client reads nothing.
         write_timeout: Duration = duration(SECOND, HOUR, "60s");

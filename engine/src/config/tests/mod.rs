@@ -113,6 +113,7 @@ fn defaults_have_the_documented_meaning() {
         worker,
         delivery,
         serve,
+        gateway,
         ..
     } = resolved.settings;
     assert!(delivery.method == DeliveryMethod::Auto && delivery.url.is_none());
@@ -154,6 +155,16 @@ fn defaults_have_the_documented_meaning() {
     );
     assert_eq!(serve.listen, [ListenAddress::Tcp("127.0.0.1:9180".into())]);
     assert_eq!((serve.socket_mode, serve.allow_anonymous), (0o660, false));
+    assert_eq!(
+        (gateway.driver, gateway.anonymous),
+        (StorageDriver::Local, AnonymousRole::Off)
+    );
+    assert_eq!(gateway.retention, Duration::from_secs(7 * 86_400));
+    assert_eq!((gateway.max_size, gateway.max_artifact_size), (0, 5 << 30));
+    assert_eq!(
+        (gateway.port, gateway.s3.path_style),
+        (8080, PathStyle::Auto)
+    );
 }
 
 #[test]

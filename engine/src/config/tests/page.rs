@@ -16,7 +16,7 @@ Each setting can be set in three places. The first one that sets it wins:
 (for a yes-or-no setting, the log levels, `worker_leak_check` and `worker_gc` it means off, because PHP passes `Off` as an empty text).
 2. **Environment**: the INI name in capitals, with `_` for the dot. An empty variable counts as not set.
 3. **YAML**: the file named by `pillion.config`. It may be RoadRunner's own `.rr.yaml`: the section \
-`velox:` is read as the Velox plugin's document writes it, `sentry_transport:` as the Sentry transport's does, `cache:` is the shared cache's, `worker:` is worker mode's, `serve:` is that of `pillion serve`, `pillion:` holds the settings without a section of their \
+`velox:` is read as the Velox plugin's document writes it, `sentry_transport:` as the Sentry transport's does, `cache:` is the shared cache's, `worker:` is worker mode's, `serve:` is that of `pillion serve`, `gateway:` that of `pillion gateway`, `pillion:` holds the settings without a section of their \
 own, and all other sections are ignored.
 
 ```yaml
@@ -42,7 +42,8 @@ dollar sign. Relative paths in the file are below the file's directory.
 
 **An invalid value** is logged at start as `<setting>: found <value>; expected <values>`, with the exact location. The \
 capability that it belongs to is then off (an invalid `velox.*` value: builds; an invalid log setting: the default \
-applies), and everything else works. An unknown key of the file is a warning and has no effect.
+applies), and everything else works. An unknown key of the file, and a variable \
+`PILLION_…` that is almost a setting, are warnings and have no effect.
 
 **The path map** translates the paths of the build server to paths of this machine. In INI: \
 `pillion.velox_path_map = \"/tmp=/mnt/velox/tmp, /srv/builds\"` (one path alone maps to itself). In the \

@@ -285,29 +285,71 @@ fn metrics_are_the_map_of_roadrunner() {
     assert_eq!((&*orders.name, &*orders.help), ("shop_orders", "Orders."));
     assert_eq!(orders.labels, ["country", "kind"]);
     assert_eq!(&*orders.bounds, [0.1, 2.0]);
-    for (metric, expected) in [
-        ("{a: 5}", "no type in the metric \"a\""),
-        ("{a: {typ: counter}}", "did you mean type?"),
-        ("{a: {type: timer}}", "type \"timer\", not one of"),
+}
+
+#[test]
+fn wrong_metric_is_reported_and_left_out() {
+    for (metric, reason) in [
+        ("5", "no type in the metric \"wrong\""),
+        ("{typ: counter}", "did you mean type?"),
+        ("{type: timer}", "type \"timer\", not one of"),
         (
-            "{a: {type: gauge, buckets: [1]}}",
-            "have buckets only if it is a histogram in the metric \"a\"",
+            "{type: gauge, buckets: [1]}",
+            "have buckets only if it is a histogram in the metric \"wrong\"",
         ),
         (
-            "{a: {type: histogram, buckets: [x]}}",
+            "{type: histogram, buckets: [x]}",
             "bucket \"x\", not a number",
         ),
         (
-            "{a: {type: gauge}, b: {type: gauge, namespace: a, subsystem: b}, a_b_b: {type: gauge}}",
-            "\"a_b_b\" twice",
+            "{type: gauge, namespace: a, subsystem: b}",
+            "the metric \"a_b_wrong\" twice",
         ),
+        ("{type: gauge, help: \"${missing}\"}", "missing"),
     ] {
-        let file = format!("metrics:\n  collect: {metric}\n");
+        let file = format!(
+            "metrics:\n  collect:\n    a_b_wrong: {{type: gauge}}\n    wrong: {metric}\n    last: {{type: counter}}\n"
+        );
         let resolved = World::default().file(&file).resolve();
         let text = messages(&resolved);
-        assert!(text.contains(expected), "{text}");
-        assert!(resolved.capability_off(Capability::Metrics).is_some());
+        assert!(
+            text.starts_with("metrics.collect in /etc/rr.yaml line 4: found "),
+            "{text}"
+        );
+        assert!(text.contains(reason), "{text}");
+        assert!(
+            text.contains("; expected a list like orders_total"),
+            "{text}"
+        );
+        assert!(has_only_warnings(&resolved), "{text}");
+        assert!(resolved.capability_off(Capability::Metrics).is_none());
+        let collect = &resolved.settings.metrics.collect;
+        let names: Vec<&str> = collect.iter().map(|metric| &*metric.name).collect();
+        assert_eq!(names, ["a_b_wrong", "last"]);
     }
+}
+
+#[test]
+fn warnings_of_wrong_metrics_are_limited() {
+    let entries: Vec<String> = (0..1100).map(|i| format!("m{i} type=timer")).collect();
+    let list = format!("{}, good type=counter", entries.join(", "));
+    let resolved = World::default()
+        .ini("pillion.metrics_collect", &list)
+        .resolve();
+    assert_eq!(resolved.errors.len(), 21);
+    let text = messages(&resolved);
+    assert!(
+        text.contains("pillion.metrics_collect (INI): found \"m0 type=timer\" (type"),
+        "{text}"
+    );
+    assert!(text.contains("found 1080 more wrong entries"), "{text}");
+    assert_eq!(resolved.settings.metrics.collect.len(), 1);
+    let entries: Vec<String> = (0..1100).map(|i| format!("m{i} type=gauge")).collect();
+    let resolved = World::default()
+        .ini("pillion.metrics_collect", &entries.join(","))
+        .resolve();
+    assert_eq!(resolved.settings.metrics.collect.len(), 1000);
+    assert!(messages(&resolved).contains("more than 1000 metrics"));
 }
 
 #[test]

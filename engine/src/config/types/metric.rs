@@ -2,10 +2,15 @@
 //! line. Pure functions.
 
 use super::{suggest, text::shorten};
-use crate::metrics::{MetricKind, application::definition::Definition};
+use crate::metrics::{
+    MetricKind,
+    application::{GaugeMode, definition::Definition},
+};
 
 /// Metrics of a configuration at most.
 const MAX_METRICS: usize = 1000;
+/// Refused entries of a configuration that are reported one by one.
+const MAX_REFUSED: usize = 20;
 /// The keys of a metric; the last one has no effect, because summaries have no quantiles.
 const KEYS: &[&str] = &[
     "type",
@@ -14,8 +19,72 @@ const KEYS: &[&str] = &[
     "buckets",
     "namespace",
     "subsystem",
+    "mode",
     "objectives",
 ];
+
+/// The metrics of a configuration. A wrong entry takes no other metric from the application: it is left out, with the
+/// reason.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MetricList {
+    /// The valid ones, each name once.
+    pub valid: Vec<Definition>,
+    /// The refused ones, each to be reported; the last one stands for all beyond a limit.
+    pub refused: Vec<RefusedMetric>,
+}
+
+/// An entry that is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedMetric {
+    /// Its line, where it has one.
+    pub line: Option<u64>,
+    /// Its text, where it is one.
+    pub text: String,
+    /// The reason, a noun phrase.
+    pub reason: String,
+}
+
+impl MetricList {
+    /// The list of entries with line and text; of two metrics of one name the first one counts.
+    pub(in crate::config) fn of<'a>(
+        entries: impl Iterator<Item = (Option<u64>, &'a str, Result<Definition, String>)>,
+    ) -> Self {
+        let mut list = Self::default();
+        let mut omitted = 0;
+        for (line, text, entry) in entries {
+            let reason = match entry {
+                Err(reason) => reason,
+                Ok(metric) if list.valid.iter().any(|known| known.name == metric.name) => {
+                    format!("the metric {:?} twice", shorten(&metric.name))
+                }
+                Ok(_) if list.valid.len() == MAX_METRICS => {
+                    format!("more than {MAX_METRICS} metrics")
+                }
+                Ok(metric) => {
+                    list.valid.push(metric);
+                    continue;
+                }
+            };
+            if list.refused.len() == MAX_REFUSED {
+                omitted += 1;
+                continue;
+            }
+            list.refused.push(RefusedMetric {
+                line,
+                text: text.to_owned(),
+                reason,
+            });
+        }
+        if omitted > 0 {
+            list.refused.push(RefusedMetric {
+                line: None,
+                text: String::new(),
+                reason: format!("{omitted} more wrong entries"),
+            });
+        }
+        list
+    }
+}
 
 /// A metric from its name and the values of its keys; lists have several values.
 ///
@@ -68,6 +137,12 @@ pub(in crate::config) fn parse(
         help: one("help").to_owned(),
         labels: many("labels").to_vec(),
         bounds: bounds.collect::<Result<_, _>>()?,
+        mode: GaugeMode::of_name(one("mode")).ok_or_else(|| {
+            within(format!(
+                "mode {:?}, not one of mostrecent, livesum, liveall, livemax, livemin",
+                shorten(one("mode"))
+            ))
+        })?,
     };
     definition
         .check()
@@ -75,12 +150,12 @@ pub(in crate::config) fn parse(
 }
 
 /// Parses the notation of INI and environment: `name type=counter labels=a/b buckets=0.1/1, name …`.
-pub(super) fn parse_list(text: &str) -> Result<Vec<Definition>, String> {
+pub(super) fn parse_list(text: &str) -> MetricList {
     let entries = text
         .split(',')
         .map(str::trim)
         .filter(|entry| !entry.is_empty());
-    check_list(entries.map(parse_entry).collect::<Result<_, _>>()?)
+    MetricList::of(entries.map(|entry| (None, entry, parse_entry(entry))))
 }
 
 fn parse_entry(entry: &str) -> Result<Definition, String> {
@@ -105,6 +180,9 @@ pub(super) fn format_list(metrics: &[Definition]) -> String {
         if !metric.labels.is_empty() {
             entry += &format!(" labels={}", metric.labels.join("/"));
         }
+        if metric.mode.is_live() {
+            entry += &format!(" mode={}", metric.mode.name());
+        }
         if !metric.bounds.is_empty() {
             let bounds: Vec<String> = metric.bounds.iter().map(f64::to_string).collect();
             entry += &format!(" buckets={}", bounds.join("/"));
@@ -112,23 +190,4 @@ pub(super) fn format_list(metrics: &[Definition]) -> String {
         entry
     });
     entries.collect::<Vec<_>>().join(", ")
-}
-
-/// Checks the metrics together.
-///
-/// # Errors
-/// There are too many, or two of one name.
-pub(in crate::config) fn check_list(metrics: Vec<Definition>) -> Result<Vec<Definition>, String> {
-    if metrics.len() > MAX_METRICS {
-        return Err(format!("more than {MAX_METRICS} metrics"));
-    }
-    let mut names: Vec<&str> = metrics.iter().map(|metric| metric.name.as_str()).collect();
-    names.sort_unstable();
-    match names.windows(2).find(|pair| pair.first() == pair.last()) {
-        Some(pair) => {
-            let name = pair.first().copied().unwrap_or_default();
-            Err(format!("the metric {:?} twice", shorten(name)))
-        }
-        None => Ok(metrics),
-    }
 }

@@ -1,10 +1,7 @@
 //! "Did you mean": finds the known key that an unknown one most probably stands for.
 
 /// Returns the probable one of `known`, if there is one.
-pub(in crate::config) fn closest<'a>(
-    unknown: &str,
-    known: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn closest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Longer than any key: a distance would only cost time.
     if unknown.len() > 64 {
         return None;
@@ -22,7 +19,7 @@ pub(in crate::config) fn closest<'a>(
 }
 
 /// Returns the Levenshtein distance in bytes.
-fn distance(a: &str, b: &str) -> usize {
+pub(in crate::config) fn distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.bytes().enumerate() {
         let mut diagonal = i;

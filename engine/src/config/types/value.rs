@@ -2,11 +2,10 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use super::{DeliveryUrl, Dsn, ListenAddress, Policy, RedisUrl, duration, metric, size};
-use crate::{
-    metrics::application::definition::Definition,
-    secret::{Secret, ServerUrl},
+use super::{
+    DeliveryUrl, Dsn, ListenAddress, MetricList, Policy, RedisUrl, duration, metric, size,
 };
+use crate::secret::{Secret, ServerUrl};
 
 /// The value of a setting. Its `Display` is for people: secrets are masked.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +25,7 @@ pub enum Value {
     InStateDir(PathBuf),
     PathMap(Vec<(PathBuf, PathBuf)>),
     Policies(Vec<Policy>),
-    Metrics(Vec<Definition>),
+    Metrics(MetricList),
     Url(ServerUrl),
     Secret(Secret),
     Dsn(Dsn),
@@ -62,7 +61,7 @@ impl fmt::Display for Value {
                 }
                 Ok(())
             }
-            Self::Metrics(metrics) => f.write_str(&metric::format_list(metrics)),
+            Self::Metrics(metrics) => f.write_str(&metric::format_list(&metrics.valid)),
             Self::Url(url) => url.fmt(f),
             Self::Secret(secret) => secret.fmt(f),
             Self::Dsn(dsn) => dsn.fmt(f),

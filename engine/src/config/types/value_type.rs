@@ -100,7 +100,7 @@ impl ValueType {
             Self::UriMap => return paths::parse_map(text, PathBase::Table).map(Value::PathMap),
             Self::DeliveryUrl => return DeliveryUrl::parse(text).map(Value::DeliveryUrl),
             Self::Policies => return policy::parse_list(text).map(Value::Policies),
-            Self::Metrics => return metric::parse_list(text).map(Value::Metrics),
+            Self::Metrics => return Ok(Value::Metrics(metric::parse_list(text))),
             Self::Url => return ServerUrl::parse(text).map(Value::Url),
             Self::Dsn if Dsn::is_off(text) => Ok(Value::Text("off".into())),
             Self::Dsn => return Dsn::parse(text).map(Value::Dsn),

@@ -3,6 +3,7 @@
 //! that first needs them.
 
 mod checked;
+mod inspect;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,8 @@ use std::{
 };
 
 use checked::prepare;
+pub use checked::{DirProblem, examine};
+pub use inspect::{Inspection, inspect, living};
 use rustix::process::geteuid;
 
 use crate::{Error, Result};
@@ -93,6 +96,21 @@ fn state_dir(
     if let Some(named) = &options.state_dir {
         return prepare(named, gid).map_err(|error| named_dir("state_dir", &error));
     }
+    for candidate in state_candidates(options) {
+        if let Ok(ready) = prepare(&candidate, gid) {
+            return Ok(ready);
+        }
+    }
+    let last = last_state_dir(options);
+    warnings.push(format!(
+        "state is kept in {}, which services often have emptied: set pillion.state_dir",
+        last.display()
+    ));
+    prepare(&last, gid)
+}
+
+/// The places of an unnamed `state_dir`, the preferred one first.
+fn state_candidates(options: &DirOptions<'_>) -> Vec<PathBuf> {
     let uid = geteuid().as_raw();
     let home = (options.env)("XDG_STATE_HOME")
         .map(PathBuf::from)
@@ -103,17 +121,13 @@ fn state_dir(
         home.filter(|home| home.is_absolute())
             .map(|home| home.join("pillion")),
     ];
-    for candidate in candidates.into_iter().flatten() {
-        if let Ok(ready) = prepare(&candidate, gid) {
-            return Ok(ready);
-        }
-    }
-    let last = options.temporary.join(format!("pillion-{uid}"));
-    warnings.push(format!(
-        "state is kept in {}, which services often have emptied: set pillion.state_dir",
-        last.display()
-    ));
-    prepare(&last, gid)
+    candidates.into_iter().flatten().collect()
+}
+
+/// The place where none of the candidates works.
+fn last_state_dir(options: &DirOptions<'_>) -> PathBuf {
+    let uid = geteuid().as_raw();
+    options.temporary.join(format!("pillion-{uid}"))
 }
 
 /// A directory in the first of a systemd list, which is separated by colons.

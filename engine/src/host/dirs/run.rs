@@ -35,14 +35,8 @@ pub(super) fn find(
         let ready = prepare(named, gid).map_err(|error| named_dir("run_dir", &error))?;
         return Ok((ready, Vec::new()));
     }
-    let name = match &options.group {
-        Some(group) => format!("pillion-group-{group}"),
-        None => format!("pillion-{}", geteuid().as_raw()),
-    };
     let last = state.join("run");
-    let memory = options.memory.is_dir().then(|| options.memory.join(name));
-    let service = service_dir((options.env)("RUNTIME_DIRECTORY"));
-    let candidates: Vec<PathBuf> = [service, memory].into_iter().flatten().collect();
+    let candidates = candidates(options);
     let chosen = candidates.iter().find(|candidate| {
         let usable = check_usable(candidate, gid, &last);
         usable.map_err(|why| warnings.extend(why)).is_ok()
@@ -56,21 +50,37 @@ pub(super) fn find(
     Ok((chosen.clone(), others.collect()))
 }
 
+/// The places of an unnamed `run_dir` in memory, the preferred one first.
+pub(super) fn candidates(options: &DirOptions<'_>) -> Vec<PathBuf> {
+    let name = match &options.group {
+        Some(group) => format!("pillion-group-{group}"),
+        None => format!("pillion-{}", geteuid().as_raw()),
+    };
+    let memory = options.memory.is_dir().then(|| options.memory.join(name));
+    let service = service_dir((options.env)("RUNTIME_DIRECTORY"));
+    [service, memory].into_iter().flatten().collect()
+}
+
+/// Free space that a candidate needs, which processes of the host may have used already.
+pub(super) fn needed_space(run: &Path) -> u64 {
+    let is_used = fs::read_dir(run).is_ok_and(|mut entries| entries.next().is_some());
+    if is_used {
+        MIN_SPACE_USED
+    } else {
+        MIN_SPACE_EMPTY
+    }
+}
+
 /// Checks that segments can be in `candidate`, and not in `last`.
 ///
 /// # Errors
 /// The warning, if there is something to warn of.
 fn check_usable(candidate: &Path, gid: Option<u32>, last: &Path) -> Result<(), Option<String>> {
     let ready = prepare(candidate, gid).map_err(|error| Some(error.to_string()))?;
-    let is_used = fs::read_dir(&ready).is_ok_and(|mut entries| entries.next().is_some());
     if has_living_processes(last) && !has_living_processes(&ready) {
         return Err(None);
     }
-    let needed = if is_used {
-        MIN_SPACE_USED
-    } else {
-        MIN_SPACE_EMPTY
-    };
+    let needed = needed_space(&ready);
     if free_space(&ready) >= needed || has_living_processes(&ready) {
         // Used from now on.
         let _ = files::create_dir(&ready.join("presence"));

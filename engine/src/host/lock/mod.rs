@@ -3,6 +3,7 @@
 //! compared with the path's, because a cleaner of temporary files may have replaced it. Lock files are never unlinked.
 //! Any thread.
 
+mod holders;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,8 @@ use std::{
 };
 
 use super::{files, fork};
+
+pub use holders::holders;
 
 /// How a lock excludes others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -100,6 +100,6 @@ pub(in super::super) fn check(run_dir: &Path) {
 }
 
 /// Opens nothing in a forked child: its directories may be others. Async-signal-safe.
-pub(in super::super) fn after_fork() {
+pub(super) fn after_fork() {
     CURRENT.store(ptr::null_mut(), Ordering::Release);
 }

@@ -1,9 +1,12 @@
-//! The definition of a metric of the application: its checks, and its bytes in the segment. Names follow Prometheus's
+//! The definition of a metric of the application, and its checks. Names follow Prometheus's
 //! data model (<https://prometheus.io/docs/concepts/data_model/>). Pure.
 
 use std::sync::Arc;
 
-use super::super::{MetricKind, histogram};
+use super::{
+    super::{MetricKind, histogram},
+    gauge_mode::GaugeMode,
+};
 
 /// Bytes of a name, of a label's name and of a help text at most.
 const MAX_NAME: usize = 200;
@@ -12,6 +15,8 @@ const MAX_HELP: usize = 1000;
 pub const MAX_LABELS: usize = 16;
 /// Bounds of a histogram at most; the bucket of all values comes on top.
 pub const MAX_BUCKETS: usize = 64;
+/// The label that the page adds to a gauge with the mode `liveall`.
+pub(super) const PID_LABEL: &str = "pid";
 /// Bounds of a histogram that is defined without any, in seconds; those of Prometheus's clients.
 pub const DEFAULT_BUCKETS: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -30,6 +35,8 @@ pub struct Definition {
     pub labels: Vec<String>,
     /// The upper bounds of a histogram's buckets, ascending; empty for other types.
     pub bounds: Arc<[f64]>,
+    /// The processes that a gauge is of.
+    pub mode: GaugeMode,
 }
 
 impl Definition {
@@ -44,6 +51,7 @@ impl Definition {
             help: String::new(),
             labels: Vec::new(),
             bounds: default_bounds(kind),
+            mode: GaugeMode::default(),
         }
         .check()
     }
@@ -67,6 +75,12 @@ impl Definition {
                     "must have labels with different names, {label} is there twice"
                 ));
             }
+        }
+        if self.mode.is_live() && self.kind != MetricKind::Gauge {
+            return Err("must have a mode only if it is a gauge".into());
+        }
+        if self.mode == GaugeMode::LiveAll && self.labels.iter().any(|label| label == PID_LABEL) {
+            return Err("must not have a label pid, which the page adds".into());
         }
         if self.kind != MetricKind::Histogram {
             match self.bounds.is_empty() {
@@ -98,56 +112,6 @@ impl Definition {
             MetricKind::Histogram => histogram::width(self.bounds.len()),
         }
     }
-
-    /// Everything that the layout of a series depends on.
-    pub(super) fn layout(&self) -> Vec<u8> {
-        let mut layout = vec![kind_byte(self.kind)];
-        for bound in &*self.bounds {
-            layout.extend(bound.to_bits().to_le_bytes());
-        }
-        layout
-    }
-
-    /// The definition as bytes.
-    pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        put(&mut bytes, self.name.as_bytes());
-        put(&mut bytes, &self.layout());
-        put(&mut bytes, self.help.as_bytes());
-        for label in &self.labels {
-            put(&mut bytes, label.as_bytes());
-        }
-        bytes
-    }
-
-    /// Reads [`Definition::encode`]'s bytes; `None` if they are damaged.
-    pub(super) fn decode(mut bytes: &[u8]) -> Option<Self> {
-        let name = take_text(&mut bytes)?;
-        let layout = take(&mut bytes)?;
-        let help = take_text(&mut bytes)?;
-        let mut definition = Self::of_layout(&name, layout)?;
-        definition.help = help;
-        while !bytes.is_empty() {
-            definition.labels.push(take_text(&mut bytes)?);
-        }
-        Some(definition)
-    }
-
-    /// The definition with a layout, without help and labels; `None` if it is damaged.
-    pub(super) fn of_layout(name: &str, layout: &[u8]) -> Option<Self> {
-        let (kind, bounds) = layout.split_first()?;
-        let bounds = bounds.chunks_exact(8).map(|bound| {
-            let bits = bound.try_into().unwrap_or_default();
-            f64::from_bits(u64::from_le_bytes(bits))
-        });
-        Some(Self {
-            name: name.to_owned(),
-            kind: kind_of(*kind)?,
-            help: String::new(),
-            labels: Vec::new(),
-            bounds: bounds.collect(),
-        })
-    }
 }
 
 fn default_bounds(kind: MetricKind) -> Arc<[f64]> {
@@ -163,18 +127,29 @@ fn check_name(name: &str) -> Result<(), String> {
             "must be a name of at most {MAX_NAME} letters, digits, _ and :, without a digit at its start"
         ));
     }
-    // A histogram has its numbers under these names.
-    let base = ["_bucket", "_sum", "_count"]
-        .iter()
-        .find_map(|suffix| name.strip_suffix(suffix));
     let is_own = super::super::all().any(|metric| {
         let metric = metric.description();
-        metric.name == name || metric.kind == MetricKind::Histogram && base == Some(metric.name)
+        metric.name == name || is_name_of_numbers(name, metric.name, metric.kind)
     });
     match is_own || name.starts_with("pillion_") {
         true => Err("must not be the name of a metric of the extension".into()),
         false => Ok(()),
     }
+}
+
+/// The endings of the names under which a metric of this kind has its numbers on the page.
+pub(super) const fn number_suffixes(kind: MetricKind) -> &'static [&'static str] {
+    match kind {
+        MetricKind::Counter | MetricKind::Gauge => &[],
+        MetricKind::Summary => &["_sum", "_count"],
+        MetricKind::Histogram => &["_bucket", "_sum", "_count"],
+    }
+}
+
+/// Whether `name` is a name under which the metric `base` of this kind has its numbers.
+pub(super) fn is_name_of_numbers(name: &str, base: &str, kind: MetricKind) -> bool {
+    let suffix = name.strip_prefix(base);
+    suffix.is_some_and(|suffix| number_suffixes(kind).contains(&suffix))
 }
 
 /// Checks the name of a label.
@@ -202,44 +177,6 @@ fn is_name(text: &str, others: &str) -> bool {
         && !text.starts_with(|c: char| c.is_ascii_digit())
 }
 
-fn kind_byte(kind: MetricKind) -> u8 {
-    match kind {
-        MetricKind::Counter => b'c',
-        MetricKind::Gauge => b'g',
-        MetricKind::Histogram => b'h',
-        MetricKind::Summary => b's',
-    }
-}
-
-fn kind_of(byte: u8) -> Option<MetricKind> {
-    let kinds = [
-        MetricKind::Counter,
-        MetricKind::Gauge,
-        MetricKind::Histogram,
-        MetricKind::Summary,
-    ];
-    kinds.into_iter().find(|kind| kind_byte(*kind) == byte)
-}
-
-/// Appends a part with its length.
-pub(super) fn put(bytes: &mut Vec<u8>, part: &[u8]) {
-    bytes.extend((part.len() as u32).to_le_bytes());
-    bytes.extend(part);
-}
-
-/// Takes a part that [`put`] has appended off the front.
-pub(super) fn take<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, rest) = bytes.split_first_chunk::<4>()?;
-    let (part, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    *bytes = rest;
-    Some(part)
-}
-
-/// As [`take`], as text.
-pub(super) fn take_text(bytes: &mut &[u8]) -> Option<String> {
-    take(bytes).map(|text| String::from_utf8_lossy(text).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,6 +188,7 @@ mod tests {
             help: "Help.".into(),
             labels: labels.iter().map(|label| (*label).to_owned()).collect(),
             bounds: bounds.into(),
+            mode: GaugeMode::default(),
         }
     }
 
@@ -259,6 +197,10 @@ mod tests {
         for made in [
             definition(MetricKind::Histogram, &["a", "b"], &[0.1, 7.0]),
             definition(MetricKind::Summary, &[], &[]),
+            Definition {
+                mode: GaugeMode::LiveMax,
+                ..definition(MetricKind::Gauge, &["a"], &[])
+            },
         ] {
             let bytes = made.encode();
             assert_eq!(Definition::decode(&bytes), Some(made));
@@ -291,6 +233,13 @@ mod tests {
         assert!(check(MetricKind::Gauge, &[], &[1.0]).is_err());
         assert!(check(MetricKind::Histogram, &[], &[1.0, 1.0]).is_err());
         assert!(check(MetricKind::Histogram, &[], &[f64::NAN]).is_err());
+        let live = |kind, labels: &[&str]| Definition {
+            mode: GaugeMode::LiveAll,
+            ..definition(kind, labels, &[])
+        };
+        assert!(live(MetricKind::Gauge, &["a"]).check().is_ok());
+        assert!(live(MetricKind::Gauge, &["pid"]).check().is_err());
+        assert!(live(MetricKind::Counter, &[]).check().is_err());
         let defaults = check(MetricKind::Histogram, &[], &[]).unwrap();
         assert_eq!(&*defaults.bounds, DEFAULT_BUCKETS);
     }

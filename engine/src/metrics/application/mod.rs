@@ -4,15 +4,23 @@
 //!
 //! # Layout
 //!
-//! * [`definition`] names, types and their checks; [`series`] the numbers of one series.
+//! * [`definition`] names, types and their checks; `gauge_mode` the processes of a gauge; `encoding` their bytes.
+//! * [`series`] the numbers of one series; `lookup` finds it by its labels.
 //! * [`mod@current`] the segment that the process has open.
+//! * [`live`] gauges that belong to a process.
 //! * [`known`] the series that one thread has used.
+//! * [`records`] the keys of the segment's records.
 //! * [`page`] all numbers, for the page of metrics.
 
 mod current;
 pub mod definition;
+mod encoding;
+mod gauge_mode;
 mod known;
+mod live;
+mod lookup;
 mod page;
+mod records;
 pub mod series;
 #[cfg(test)]
 mod tests;
@@ -25,46 +33,27 @@ use std::{
 
 use super::{MetricKind, cell::Cell};
 use crate::shm::records::{Record, Records};
-pub(super) use current::{after_fork, check, is_lost};
+pub(super) use current::{check, is_lost};
 pub use current::{current, install};
-use definition::{Definition, check_label, put};
+use definition::{Definition, is_name_of_numbers, number_suffixes};
+pub use gauge_mode::GaugeMode;
 pub use known::KnownSeries;
+use live::Live;
+pub use records::Refusal;
+use records::{DEFINITION, IS_CLEARED, NAME, key, split};
 pub use series::Series;
 
-/// The first byte of a record's key.
-const DEFINITION: u8 = b'd';
-const NAME: u8 = b'n';
-const SERIES: u8 = b's';
 /// User words of the segment.
 const GENERATION: usize = 0;
 const REFUSED: usize = 1;
-/// The first word of a series: 1 after it was cleared, until it is used again.
-const IS_CLEARED: u64 = 1;
-/// Bytes of the value of a label at most.
-const MAX_VALUE: usize = 1024;
-
 /// Names and values of a series' labels.
 pub type Labels = Vec<(String, String)>;
-
-/// Why a series can't be had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// The call is wrong: "must …", to follow the name of the argument that has the metric's name or its labels.
-    Invalid(String),
-    /// The segment has no more space, which was counted.
-    Full,
-}
-
-impl From<String> for Refusal {
-    fn from(rule: String) -> Self {
-        Self::Invalid(rule)
-    }
-}
 
 /// The metrics of the application.
 #[derive(Debug)]
 pub struct Application {
     records: Records,
+    live: Live,
 }
 
 impl Application {
@@ -73,7 +62,8 @@ impl Application {
     /// # Errors
     /// The file can't be created or is no such segment.
     pub fn open(path: &Path, bytes: usize) -> io::Result<Self> {
-        Records::open(path, bytes).map(|records| Self { records })
+        let live = Live::new(Some(path.to_owned()));
+        Records::open(path, bytes).map(|records| Self { records, live })
     }
 
     /// Metrics of this process only.
@@ -81,7 +71,8 @@ impl Application {
     /// # Errors
     /// No memory.
     pub fn anonymous(bytes: usize) -> io::Result<Self> {
-        Records::anonymous(bytes).map(|records| Self { records })
+        let live = Live::new(None);
+        Records::anonymous(bytes).map(|records| Self { records, live })
     }
 
     /// A number that changes when series that were looked up before may no longer be those of the page.
@@ -110,12 +101,18 @@ impl Application {
     /// A part is invalid, or there is no space.
     pub fn declare(&'static self, definition: Definition) -> Result<(), Refusal> {
         let definition = definition.check()?;
+        self.check_names(&definition)?;
         let (record, name) = self.add_definition(&definition)?;
         let position = record.position();
-        if name.swap(position, Ordering::AcqRel) != position {
+        let former = name.swap(position, Ordering::AcqRel);
+        if former != position {
             self.change_generation();
         }
-        if definition.labels.is_empty() {
+        if former != position && former != 0 {
+            log::warn!(metric = definition.name.as_str(); "a metric has another definition than before");
+        }
+        // A process that has no value of a gauge of processes is not on the page.
+        if definition.labels.is_empty() && !definition.mode.is_live() {
             self.find_or_add_series(&definition, &Labels::new())?;
         }
         Ok(())
@@ -130,6 +127,7 @@ impl Application {
             return Ok(found);
         }
         let definition = Definition::undeclared(name, kind)?;
+        self.check_names(&definition)?;
         let (record, current) = self.add_definition(&definition)?;
         let position = record.position();
         let is_first = current.compare_exchange(0, position, Ordering::AcqRel, Ordering::Acquire);
@@ -138,51 +136,6 @@ impl Application {
             // Another process was first.
             Err(_) => Ok(self.defined(name).unwrap_or(definition)),
         }
-    }
-
-    /// The series with these labels, which is created if there is none. The order of labels does not matter. A value
-    /// of more than 1,024 bytes is cut.
-    ///
-    /// # Errors
-    /// The labels are invalid or not those of the definition, or there is no space.
-    pub fn series(
-        &'static self,
-        definition: &Definition,
-        labels: Labels,
-    ) -> Result<Series, Refusal> {
-        let mut labels = labels;
-        for (label, value) in &mut labels {
-            check_label(label, definition.kind)?;
-            let is_boundary = |end: &usize| value.is_char_boundary(*end);
-            let end = (0..=MAX_VALUE.min(value.len())).rev().find(is_boundary);
-            value.truncate(end.unwrap_or(0));
-        }
-        labels.sort();
-        let mut expected: Vec<&String> = definition.labels.iter().collect();
-        expected.sort();
-        let has_all = labels
-            .iter()
-            .map(|(label, _)| label)
-            .eq(expected.iter().copied());
-        if !definition.labels.is_empty() && !has_all {
-            return Err(Refusal::Invalid(format!(
-                "must have the labels {}",
-                definition.labels.join(", ")
-            )));
-        }
-        if labels
-            .windows(2)
-            .any(|pair| pair.first().map(|label| &label.0) == pair.last().map(|label| &label.0))
-        {
-            return Err(Refusal::Invalid(
-                "must have labels with different names".into(),
-            ));
-        }
-        if labels.len() > definition::MAX_LABELS {
-            let most = definition::MAX_LABELS;
-            return Err(Refusal::Invalid(format!("must have at most {most} labels")));
-        }
-        self.find_or_add_series(definition, &labels)
     }
 
     /// Sets all numbers to zero, and takes the series off the page until they are used again. Definitions stay.
@@ -206,7 +159,7 @@ impl Application {
     /// Clears the series of each metric with a wanted name.
     fn clear_series(&'static self, is_wanted: impl Fn(&[u8]) -> bool) {
         self.for_each_series(|key, words| {
-            let name = page::split(&key).map(|(name, ..)| name);
+            let name = split(&key).map(|(name, ..)| name);
             if name.is_some_and(&is_wanted)
                 && let Some((state, cells)) = words.split_first()
             {
@@ -214,6 +167,37 @@ impl Application {
                 Cell::of_words(cells).iter().for_each(Cell::reset);
             }
         });
+        self.for_each_live(|_, key, words| {
+            let name = split(&key).map(|(name, ..)| name);
+            if name.is_some_and(&is_wanted)
+                && let Some(state) = words.first()
+            {
+                state.store(IS_CLEARED, Ordering::Relaxed);
+                let value = words.get(live::WORDS - 1..).unwrap_or_default();
+                Cell::of_words(value).iter().for_each(Cell::reset);
+            }
+        });
+    }
+
+    /// Checks that no other metric has a name under which this one has its numbers, or the other way round: the page
+    /// would have a series twice.
+    fn check_names(&self, definition: &Definition) -> Result<(), Refusal> {
+        let name = &definition.name;
+        let of_this = number_suffixes(definition.kind).iter().find_map(|suffix| {
+            let other = format!("{name}{suffix}");
+            self.defined(&other).map(|_| other)
+        });
+        let of_other = number_suffixes(MetricKind::Histogram)
+            .iter()
+            .filter_map(|suffix| name.strip_suffix(suffix))
+            .filter_map(|base| self.defined(base))
+            .find(|other| is_name_of_numbers(name, &other.name, other.kind));
+        match of_this.or(of_other.map(|other| other.name)) {
+            Some(other) => Err(Refusal::Invalid(format!(
+                "must not have a series of the metric {other} under the same name"
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn defined(&self, name: &str) -> Option<Definition> {
@@ -235,26 +219,6 @@ impl Application {
         let name = self.add(&key(NAME, definition.name.as_bytes()), 1)?;
         let current = name.words().first().ok_or(Refusal::Full)?;
         Ok((record, current))
-    }
-
-    fn find_or_add_series(
-        &'static self,
-        definition: &Definition,
-        labels: &Labels,
-    ) -> Result<Series, Refusal> {
-        let mut bytes = vec![SERIES];
-        put(&mut bytes, definition.name.as_bytes());
-        put(&mut bytes, &definition.layout());
-        for (label, value) in labels {
-            put(&mut bytes, label.as_bytes());
-            put(&mut bytes, value.as_bytes());
-        }
-        let record = self.add(&bytes, 1 + definition.cells())?;
-        let (state, cells) = record.words().split_first().ok_or(Refusal::Full)?;
-        if state.load(Ordering::Relaxed) == IS_CLEARED {
-            state.store(0, Ordering::Relaxed);
-        }
-        Ok(Series::new(definition, Cell::of_words(cells)))
     }
 
     fn add(&self, key: &[u8], words: usize) -> Result<Record<'_>, Refusal> {
@@ -279,8 +243,8 @@ impl Application {
     }
 }
 
-fn key(kind: u8, rest: &[u8]) -> Vec<u8> {
-    let mut key = vec![kind];
-    key.extend(rest);
-    key
+/// Opens nothing in a forked child, and releases no lock of its parent. Async-signal-safe.
+pub(super) fn after_fork() {
+    current::after_fork();
+    live::after_fork();
 }

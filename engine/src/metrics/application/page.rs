@@ -7,9 +7,13 @@ use std::{
 };
 
 use super::{
-    super::{Family, Sample, cell::Cell, family::Labels},
-    Application, IS_CLEARED, NAME, SERIES, Series,
-    definition::{Definition, check_label, take, take_text},
+    super::{Family, Reading, Sample, cell::Cell, family::Labels},
+    Application, Series,
+    definition::{Definition, PID_LABEL, check_label, is_name_of_numbers},
+    encoding::take_text,
+    gauge_mode::GaugeMode,
+    live,
+    records::{IS_CLEARED, LIVE, NAME, SERIES, split},
 };
 
 impl Application {
@@ -42,10 +46,30 @@ impl Application {
                 family.series.push((key, labels_at, words));
             }
         });
-        let families = families
-            .into_values()
-            .filter(|family| !family.series.is_empty());
-        families.map(OpenFamily::read).collect()
+        self.for_each_live(|number, key, words| {
+            let Some((name, layout, rest)) = split(&key) else {
+                return;
+            };
+            if let Some(family) = families.get_mut(name)
+                && family.layout == layout
+                && self.live.is_alive(&self.records, number, words)
+                && let Some(value) = live::read(words)
+            {
+                let values = family.live.entry(rest.to_vec()).or_default();
+                values.push(value);
+            }
+        });
+        families.retain(|_, family| !family.series.is_empty() || !family.live.is_empty());
+        let mut read: Vec<Family> = Vec::new();
+        for family in families.into_values() {
+            // Two processes may have defined both at the same time; the shorter name comes first.
+            let name = &family.definition.name;
+            let is_taken = |other: &Family| is_name_of_numbers(name, &other.name, other.kind);
+            if !read.iter().any(is_taken) {
+                read.push(family.read());
+            }
+        }
+        read
     }
 
     /// Calls `each` with the key of every series and its words: the state, and the numbers.
@@ -63,12 +87,31 @@ impl Application {
     }
 }
 
+impl Application {
+    /// Calls `each` with the number of the owner, the key and the words of every series of a process.
+    pub(super) fn for_each_live(
+        &'static self,
+        mut each: impl FnMut(u32, Vec<u8>, &'static [AtomicU64]),
+    ) {
+        self.records.for_each(|record| {
+            let key = record.key();
+            if let Some((&LIVE, rest)) = key.split_first()
+                && let Some((number, rest)) = rest.split_first_chunk::<4>()
+            {
+                each(u32::from_le_bytes(*number), rest.to_vec(), record.words());
+            }
+        });
+    }
+}
+
 /// A family during the collection of its series.
 struct OpenFamily {
     definition: Definition,
     layout: Vec<u8>,
     /// Keys, with the place of the labels in each, and words.
     series: Vec<(Vec<u8>, usize, &'static [AtomicU64])>,
+    /// Process ids and values of living processes, by the bytes of their labels.
+    live: BTreeMap<Vec<u8>, Vec<(u64, f64)>>,
 }
 
 impl OpenFamily {
@@ -77,6 +120,7 @@ impl OpenFamily {
             layout: definition.layout(),
             definition,
             series: Vec::new(),
+            live: BTreeMap::new(),
         }
     }
 
@@ -92,8 +136,12 @@ impl OpenFamily {
                 reading: Series::new(definition, Cell::of_words(cells)).reading(),
             })
         });
+        let live = self.live.iter().filter_map(|(bytes, values)| {
+            let labels = labels(bytes, definition)?;
+            Some(live_samples(labels, values, definition.mode))
+        });
         Family {
-            samples: samples.collect(),
+            samples: samples.chain(live.flatten()).collect(),
             name: definition.name.clone().into(),
             help: definition.help.clone().into(),
             kind: definition.kind,
@@ -101,11 +149,29 @@ impl OpenFamily {
     }
 }
 
-/// Splits the key of a series into the name of its metric, the layout, and the labels.
-pub(super) fn split(mut key: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let name = take(&mut key)?;
-    let layout = take(&mut key)?;
-    Some((name, layout, key))
+/// The samples of one series of processes.
+fn live_samples(labels: Labels, values: &[(u64, f64)], mode: GaugeMode) -> Vec<Sample> {
+    let sample = |labels, value| Sample {
+        labels,
+        reading: Reading::Number(value),
+    };
+    let numbers = values.iter().map(|(_, value)| *value);
+    let number = match mode {
+        GaugeMode::LiveMax => numbers.fold(f64::NEG_INFINITY, f64::max),
+        GaugeMode::LiveMin => numbers.fold(f64::INFINITY, f64::min),
+        GaugeMode::LiveAll => {
+            // Processes of two containers may have one id, and a series is on the page once.
+            let by_pid: BTreeMap<u64, f64> = values.iter().copied().collect();
+            let each = by_pid.into_iter().map(|(pid, value)| {
+                let mut labels = labels.clone();
+                labels.push((PID_LABEL.into(), pid.to_string().into()));
+                sample(labels, value)
+            });
+            return each.collect();
+        }
+        GaugeMode::LiveSum | GaugeMode::MostRecent => numbers.sum(),
+    };
+    vec![sample(labels, number)]
 }
 
 /// The labels in the order of their declaration; without one, in that of their names.

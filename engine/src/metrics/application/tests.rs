@@ -39,6 +39,7 @@ fn declaration(name: &str, kind: MetricKind, names: &[&str], bounds: &[f64]) -> 
         help: "Help.".into(),
         labels: names.iter().map(|name| (*name).to_owned()).collect(),
         bounds: bounds.into(),
+        mode: GaugeMode::default(),
     }
 }
 
@@ -230,7 +231,9 @@ fn killed_process_loses_no_call_that_returned() {
         .words();
     let all = series(application, "all", MetricKind::Counter, &[]);
     let mut before = 0.0;
-    for round in 0..100 {
+    for round in 0..1000 {
+        // The first rounds create series, the others use them.
+        let round = round % 100;
         returned[0].store(0, Ordering::Relaxed);
         // SAFETY: the child uses memory of its own and the segment, and ends by a signal.
         let child = unsafe { libc::fork() };
@@ -292,4 +295,137 @@ fn damaged_numbers_and_names_leave_the_page_valid() {
         page.iter().all(|line| line.starts_with("seconds")),
         "{page:?}"
     );
+}
+
+#[test]
+fn gauge_of_a_process_ends_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.seg");
+    let open = || leaked(Application::open(&path, BYTES).unwrap());
+    let page_of = open();
+    let modes = [
+        ("all", GaugeMode::LiveAll),
+        ("sum", GaugeMode::LiveSum),
+        ("max", GaugeMode::LiveMax),
+        ("min", GaugeMode::LiveMin),
+    ];
+    for (name, mode) in modes {
+        let declared = declaration(name, MetricKind::Gauge, &["a"], &[]);
+        page_of.declare(Definition { mode, ..declared }).unwrap();
+    }
+    assert_eq!(page(page_of), [""; 0], "no process has a value");
+    let set = |application: &'static Application, value: f64| {
+        for (name, _) in modes {
+            series(application, name, MetricKind::Gauge, &[("a", "b")]).set(value);
+        }
+    };
+    set(page_of, 5.0);
+    let own = std::process::id();
+    let mut used = 0;
+    for round in 0..3 {
+        let (reader, writer) = std::io::pipe().unwrap();
+        // SAFETY: the child uses memory of its own and the segment, and ends by a signal.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            after_fork();
+            set(open(), f64::from(round + 10));
+            // Its own child lives on, and must not keep the values of its parent alive.
+            // SAFETY: as above; it ends by itself.
+            let grandchild = unsafe { libc::fork() };
+            if grandchild == 0 {
+                after_fork();
+                let _ = std::io::Write::write_all(&mut &writer, b"x");
+                std::thread::sleep(std::time::Duration::from_secs(2));
+                // SAFETY: ends the child without running the test harness's own exit.
+                unsafe { libc::_exit(0) };
+            }
+            loop {
+                std::thread::sleep(std::time::Duration::from_secs(1));
+            }
+        }
+        drop(writer);
+        std::io::Read::read_exact(&mut &reader, &mut [0]).unwrap();
+        let value = round + 10;
+        let mut expected = vec![
+            format!("all{{a=\"b\",pid=\"{own}\"}} 5"),
+            format!("all{{a=\"b\",pid=\"{child}\"}} {value}"),
+            format!("max{{a=\"b\"}} {value}"),
+            "min{a=\"b\"} 5".to_owned(),
+            format!("sum{{a=\"b\"}} {}", value + 5),
+        ];
+        let mut found = page(page_of);
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected);
+        // SAFETY: `child` is our child.
+        unsafe {
+            libc::kill(child, libc::SIGKILL);
+            libc::waitpid(child, std::ptr::null_mut(), 0);
+        }
+        let alone = [
+            format!("all{{a=\"b\",pid=\"{own}\"}} 5"),
+            "max{a=\"b\"} 5".to_owned(),
+            "min{a=\"b\"} 5".to_owned(),
+            "sum{a=\"b\"} 5".to_owned(),
+        ];
+        assert_eq!(page(page_of), alone);
+        // Another process that is killed has the same number, or one of few more.
+        let now = page_of.usage().0;
+        assert!(round == 0 || now - used < 2048, "{used} {now}");
+        used = now;
+    }
+    page_of.clear();
+    assert_eq!(page(page_of), [""; 0]);
+    set(page_of, 1.0);
+    assert_eq!(page(page_of).len(), 4);
+}
+
+#[test]
+fn names_of_the_numbers_of_another_metric_are_refused() {
+    use MetricKind::{Counter, Gauge, Histogram, Summary};
+    let clashes = |first: (&str, MetricKind), second: (&str, MetricKind)| {
+        let application = anonymous();
+        let define = |(name, kind)| application.definition(name, kind).map(drop);
+        assert_eq!(define(first), Ok(()));
+        let refused = matches!(define(second), Err(Refusal::Invalid(_)));
+        let declared = application.declare(declaration(second.0, second.1, &[], &[]));
+        assert_eq!(refused, declared.is_err(), "{first:?} {second:?}");
+        refused
+    };
+    for suffix in ["_bucket", "_sum", "_count"] {
+        let name = format!("a{suffix}");
+        for kind in [Counter, Gauge] {
+            assert!(clashes(("a", Histogram), (&name, kind)));
+            assert!(clashes((&name, kind), ("a", Histogram)));
+            assert!(!clashes(("a", Counter), (&name, kind)));
+        }
+        let is_of_summary = suffix != "_bucket";
+        assert_eq!(clashes(("a", Summary), (&name, Counter)), is_of_summary);
+        assert_eq!(clashes((&name, Counter), ("a", Summary)), is_of_summary);
+    }
+    assert!(!clashes(("a", Histogram), ("a_total", Counter)));
+    assert!(!clashes(("a", Histogram), ("ab_count", Counter)));
+}
+
+#[test]
+fn series_of_one_name_is_on_the_page_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.seg");
+    let application = leaked(Application::open(&path, BYTES).unwrap());
+    series(application, "a", MetricKind::Summary, &[]).observe(1.0);
+    // As another process that has not seen the first definition.
+    let other = declaration("a_count", MetricKind::Counter, &[], &[]);
+    let (record, name) = application.add_definition(&other).unwrap();
+    name.store(record.position(), Ordering::Release);
+    let counter = application.series(&other, Labels::new()).unwrap();
+    counter.add(7.0);
+    assert_eq!(page(application), ["a_sum 1", "a_count 1"]);
+}
+
+#[test]
+fn label_without_a_value_is_none() {
+    let application = anonymous();
+    series(application, "a_total", MetricKind::Counter, &[]).add(5.0);
+    series(application, "a_total", MetricKind::Counter, &[("l", "")]).add(2.0);
+    assert_eq!(page(application), ["a_total 7"]);
 }

@@ -119,6 +119,13 @@ impl DeadLetters {
         self.list_files().into_iter().map(|(id, _)| id).collect()
     }
 
+    /// Number and bytes of all files.
+    #[must_use]
+    pub fn size(&self) -> (usize, u64) {
+        let files = self.list_files();
+        (files.len(), files.iter().map(|(_, bytes)| bytes).sum())
+    }
+
     /// The modification time of the directory.
     pub(super) fn changed(&self) -> Option<SystemTime> {
         self.dir.metadata().and_then(|found| found.modified()).ok()

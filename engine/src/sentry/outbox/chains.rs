@@ -3,7 +3,11 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
-use super::{evict::usage::ProjectUsage, file::QueueFile};
+use super::{
+    evict::usage::ProjectUsage,
+    file::QueueFile,
+    sizes::{Capacity, MAX_SPARES, MIN_FILE_BYTES},
+};
 use crate::sentry::protocol::category::Priority;
 
 /// The files of an outbox, and the bookkeeping of evictions.
@@ -11,13 +15,14 @@ use crate::sentry::protocol::category::Priority;
 pub(super) struct Chains {
     /// The files of each priority, the oldest first. The file that writers append to is the last one.
     pub(super) files: [VecDeque<Arc<QueueFile>>; 5],
-    /// A file that was created ahead, so that a PHP thread need not.
-    pub(super) spare: Option<Arc<QueueFile>>,
+    /// Empty files, so that a PHP thread need not create one.
+    pub(super) spares: Vec<Arc<QueueFile>>,
     /// Evicted records that are not reported yet.
     pub(super) evicted: Vec<(Arc<QueueFile>, u32)>,
-    /// Files that were removed from their chain while a writer may still use their mapping.
+    /// Files that were removed from their chain while a writer may still use their mapping; those to be used again are
+    /// in their directory.
     pub(super) retired: Vec<Arc<QueueFile>>,
-    /// Retired files that are freed when the writers of this turn of the epoch are done.
+    /// Retired files that are freed, or become spares, when the writers of this turn of the epoch are done.
     pub(super) freed_after: Option<(usize, Vec<Arc<QueueFile>>)>,
     /// When the files of the host were counted last: bytes of other processes, and the number of outboxes.
     pub(super) host_usage: Option<(Instant, u64, u64)>,
@@ -35,7 +40,8 @@ impl Chains {
     }
 
     fn all(&self) -> impl Iterator<Item = &Arc<QueueFile>> {
-        self.files.iter().flatten().chain(self.spare.iter())
+        let chains = self.files.iter().flatten();
+        chains.chain(&self.spares).chain(self.kept())
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -53,13 +59,51 @@ impl Chains {
         live.map(|file| file.bytes() as u64).sum()
     }
 
-    /// Unlinks a file and removes it from its chain. Its mapping is freed later.
-    pub(super) fn retire(&mut self, file: &Arc<QueueFile>) {
+    /// Takes an empty file for a chain that needs `need` bytes and wants a file of `wanted`.
+    pub(super) fn take_spare(
+        &mut self,
+        priority: Priority,
+        need: usize,
+        wanted: usize,
+    ) -> Option<Arc<QueueFile>> {
+        let fits = |spare: &Arc<QueueFile>| {
+            spare.bytes() >= need && (spare.priority == priority || spare.bytes() <= wanted)
+        };
+        // The one that was used last is in the processor's caches.
+        let at = self.spares.iter().rposition(fits)?;
+        Some(self.spares.remove(at))
+    }
+
+    /// Removes a file from its chain. It is unlinked, unless it can be used again; its mapping is freed later.
+    pub(super) fn retire(&mut self, file: &Arc<QueueFile>, capacity: Capacity) {
         let files = self.of_mut(file.priority);
-        if let Some(at) = files.iter().position(|one| Arc::ptr_eq(one, file)) {
-            files.remove(at);
+        let Some(at) = files.iter().position(|one| Arc::ptr_eq(one, file)) else {
+            return;
+        };
+        files.remove(at);
+        // A smaller one would keep the chain from growing.
+        let is_largest = file.bytes() == capacity.largest_file_bytes();
+        let has_grown = file.bytes() > MIN_FILE_BYTES;
+        let kept = self.kept().count() + self.spares.len();
+        if !(is_largest && has_grown && kept < MAX_SPARES && file.is_reusable()) {
             file.unlink();
-            self.retired.push(Arc::clone(file));
         }
+        self.retired.push(Arc::clone(file));
+    }
+
+    /// Retired files that are in their directory.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &Arc<QueueFile>> {
+        let freed = self.freed_after.iter().flat_map(|(_, files)| files);
+        self.retired
+            .iter()
+            .chain(freed)
+            .filter(|file| !file.is_unlinked())
+    }
+
+    /// Unlinks all spares but the first `left`, and all retired files.
+    pub(super) fn unlink_unused(&mut self, left: usize) {
+        self.kept().for_each(|file| file.unlink());
+        let from = left.min(self.spares.len());
+        self.spares.drain(from..).for_each(|spare| spare.unlink());
     }
 }

@@ -73,7 +73,7 @@ impl Outbox {
         failpoint!("outbox.settled");
         self.subtract_queued(&claim.file, 1);
         if claim.file.is_finished() {
-            self.chains().retire(&claim.file);
+            self.chains().retire(&claim.file, self.capacity);
         }
     }
 
@@ -99,7 +99,7 @@ impl Outbox {
     pub fn settle_evicted(&self, claim: &Claim) {
         claim.file.settle(claim.index);
         if claim.file.is_finished() {
-            self.chains().retire(&claim.file);
+            self.chains().retire(&claim.file, self.capacity);
         }
     }
 }

@@ -2,12 +2,14 @@
 //! can be created. On PHP's thread that found its chain full, and ahead of that in maintenance.
 
 use std::{
-    io, ptr,
+    io,
+    path::PathBuf,
+    ptr,
     sync::{Arc, atomic::Ordering},
 };
 
 use super::{
-    NewRecord, Outbox, Pushed, QueueFile, RecordInfo,
+    NewRecord, Outbox, OutboxLock, Pushed, QueueFile, RecordInfo,
     sizes::{MIN_FILE_BYTES, PAGE},
 };
 use crate::{failpoint::failpoint, host::clock, sentry::protocol::category::Priority};
@@ -33,10 +35,8 @@ impl Outbox {
             self.capacity.next_file_bytes(file.bytes())
         });
         let wanted = wanted.max(need.next_multiple_of(PAGE));
-        let spare = chains
-            .spare
-            .take_if(|spare| spare.priority == priority && spare.bytes() >= need);
-        let (file, evicted) = match spare {
+        let spare = chains.take_spare(priority, need, wanted);
+        let (file, evicted) = match spare.and_then(|spare| self.begin(spare, priority)) {
             Some(spare) => (spare, 0),
             None => {
                 let (bytes, evicted) = self.make_space(&mut chains, new_record, wanted, need);
@@ -54,6 +54,17 @@ impl Outbox {
             before.seal();
         }
         Ok((true, evicted))
+    }
+
+    /// Begins to use an empty file.
+    fn begin(&self, mut spare: Arc<QueueFile>, priority: Priority) -> Option<Arc<QueueFile>> {
+        let path = self.lock.as_ref().map(|lock| self.next_path(lock));
+        let begun = Arc::get_mut(&mut spare)
+            .is_some_and(|file| file.begin(priority, path, clock::unix_ms()).is_ok());
+        if !begun {
+            spare.unlink();
+        }
+        begun.then_some(spare)
     }
 
     /// Stores a record that is too large for the files of a chain in a file of its own.
@@ -97,10 +108,15 @@ impl Outbox {
     pub(super) fn create_file(&self, priority: Priority, bytes: usize) -> io::Result<QueueFile> {
         let now = clock::unix_ms();
         let Some(lock) = &self.lock else {
-            return QueueFile::create(None, priority, bytes, now);
+            return QueueFile::create(None, priority, bytes, now, false);
         };
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        match QueueFile::create(Some(lock.file_path(number)), priority, bytes, now) {
+        match QueueFile::create(
+            Some(self.next_path(lock)),
+            priority,
+            bytes,
+            now,
+            lock.is_on_disk(),
+        ) {
             Ok(file) => {
                 self.in_memory_fallback.store(false, Ordering::Relaxed);
                 Ok(file)
@@ -109,8 +125,13 @@ impl Outbox {
                 if !self.in_memory_fallback.swap(true, Ordering::Relaxed) {
                     log::warn!(error:%; "failed to create an outbox file: envelopes in memory only");
                 }
-                QueueFile::create(None, priority, bytes, now)
+                QueueFile::create(None, priority, bytes, now, false)
             }
         }
+    }
+
+    /// The path of the next file.
+    fn next_path(&self, lock: &OutboxLock) -> PathBuf {
+        lock.file_path(self.numbers.fetch_add(1, Ordering::Relaxed))
     }
 }

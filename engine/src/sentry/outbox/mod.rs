@@ -204,9 +204,7 @@ impl Drop for Outbox {
             .chains
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(spare) = chains.spare.take() {
-            spare.unlink();
-        }
+        chains.unlink_unused(0);
         let mut keeps_files = false;
         for file in chains.files.iter().flatten() {
             file.seal();

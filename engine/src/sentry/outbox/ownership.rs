@@ -16,6 +16,9 @@ use crate::{
 const LOCK_SUFFIX: &str = ".v1.lock";
 /// Suffix of queue files. Those of other versions are ignored.
 const FILE_SUFFIX: &str = ".v1.box";
+/// Types of file systems in memory, as in `linux/magic.h`.
+const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+const RAMFS: rustix::fs::FsWord = 0x8584_58f6;
 /// Attempts to find an unused name.
 const MAX_NAME_ATTEMPTS: usize = 16;
 
@@ -26,6 +29,7 @@ pub(super) struct OutboxLock {
     lock: Option<Lock>,
     name: String,
     dir: PathBuf,
+    is_on_disk: bool,
     /// Adopted files that keep the lock file.
     files: AtomicUsize,
 }
@@ -66,6 +70,7 @@ impl OutboxLock {
             lock: Some(lock),
             name,
             dir: dir.to_owned(),
+            is_on_disk: !is_in_memory(dir),
             files: AtomicUsize::new(0),
         }
     }
@@ -122,6 +127,11 @@ impl OutboxLock {
         &self.dir
     }
 
+    /// Whether pages of its files may reach a disk.
+    pub(super) fn is_on_disk(&self) -> bool {
+        self.is_on_disk
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -153,9 +163,15 @@ impl OutboxLock {
             lock: None,
             name: String::new(),
             dir: PathBuf::new(),
+            is_on_disk: true,
             files: AtomicUsize::new(0),
         }
     }
+}
+
+/// Whether the file system of `dir` has no disk below it.
+fn is_in_memory(dir: &Path) -> bool {
+    rustix::fs::statfs(dir).is_ok_and(|found| matches!(found.f_type, TMPFS | RAMFS))
 }
 
 fn lock_path(dir: &Path, name: &str) -> PathBuf {

@@ -120,6 +120,81 @@ fn grown_chain_gets_its_next_file_ahead() {
 }
 
 #[test]
+fn largest_files_take_turns_while_a_chain_is_busy() {
+    use std::os::unix::fs::MetadataExt as _;
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+    let (outbox, _) = Outbox::open(Some(dir.path()), capacity(4 << 20, 1000));
+    let boxes = || {
+        let entries = std::fs::read_dir(dir.path()).unwrap();
+        let files = entries.map(|entry| entry.unwrap().metadata().unwrap());
+        let files = files.filter(|file| file.len() == 128 << 10);
+        files.map(|file| file.ino()).collect::<Vec<_>>()
+    };
+    let mut seen = std::collections::HashSet::new();
+    // Dozens of files' worth, in records of different sizes and of two classes.
+    for n in 0..800usize {
+        let envelope = vec![1; 2000 + 97 * n % 9000];
+        let priority = [Priority::Critical, Priority::Low][n % 2];
+        outbox.push(priority, b"", &envelope, 1).unwrap();
+        assert_eq!(drain(&outbox), 1);
+        outbox.maintain(false);
+        seen.extend(boxes());
+        assert!(boxes().len() <= 2 + sizes::MAX_SPARES);
+    }
+    assert!(seen.len() <= 2 + sizes::MAX_SPARES, "{}", seen.len());
+    outbox.maintain(true);
+    assert!(boxes().is_empty(), "an idle outbox keeps none");
+    drop(outbox);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn spares_yield_to_a_full_host() {
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+    let (outbox, _) = Outbox::open(Some(dir.path()), capacity(4 << 20, 10_000));
+    let push = || {
+        let pushed = outbox.push(Priority::Critical, b"", &[1; 10_000], 1);
+        pushed.unwrap() == Pushed::Stored(0)
+    };
+    for _ in 0..60 {
+        assert!(push());
+        drain(&outbox);
+        outbox.maintain(false);
+    }
+    let kept = |chains: &Chains| !chains.spares.is_empty() || chains.kept().next().is_some();
+    assert!(kept(&outbox.chains()));
+    let stored = std::iter::repeat_with(push)
+        .take_while(|stored| *stored)
+        .count();
+    assert!(stored > 340, "{stored} of 4 MiB");
+}
+
+#[test]
+fn reused_files_are_adopted_in_the_order_of_their_records() {
+    let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+    let (outbox, _) = Outbox::open(Some(dir.path()), capacity(4 << 20, 10_000));
+    let push = |n: u64| {
+        outbox.push(Priority::Critical, b"", &[1; 5000], n).unwrap();
+    };
+    for n in 0..200 {
+        push(n);
+        drain(&outbox);
+        outbox.maintain(false);
+    }
+    // Four files: spares among them.
+    (200..300).for_each(push);
+    let lock = outbox.lock.as_ref().unwrap();
+    let mut found = Vec::new();
+    for path in lock.list_files() {
+        let file = QueueFile::adopt(&path, std::sync::Arc::new(OutboxLock::unowned()));
+        let file = file.unwrap().unwrap();
+        let ready = (0..file.slots()).filter(|index| file.state(*index) == RecordState::Ready);
+        found.extend(ready.map(|index| file.read(index).unwrap().accepted_ms));
+    }
+    assert_eq!(found, (200..300).collect::<Vec<_>>());
+}
+
+#[test]
 fn outbox_falls_back_to_memory_with_an_error() {
     let (outbox, error) = Outbox::open(Some(Path::new("/proc/nowhere")), capacity(1 << 20, 10));
     assert!(error.is_some() && !outbox.is_durable());

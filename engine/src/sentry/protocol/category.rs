@@ -171,17 +171,20 @@ pub enum DiscardReason {
     SendError,
     /// It was not a valid envelope.
     InternalSdkError,
+    /// A dead letter that its operator has discarded.
+    Ignored,
 }
 
 impl DiscardReason {
     /// All of them, in the order of their numbers, which are indices in the shared state.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::QueueOverflow,
         Self::CacheOverflow,
         Self::RatelimitBackoff,
         Self::NetworkError,
         Self::SendError,
         Self::InternalSdkError,
+        Self::Ignored,
     ];
 
     /// Sentry's name.
@@ -194,6 +197,7 @@ impl DiscardReason {
             Self::NetworkError => "network_error",
             Self::SendError => "send_error",
             Self::InternalSdkError => "internal_sdk_error",
+            Self::Ignored => "ignored",
         }
     }
 }

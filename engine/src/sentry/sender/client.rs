@@ -5,19 +5,19 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{
-    Proxy,
-    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER},
+    Proxy, Url,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     redirect::Policy,
 };
 
 use super::compress::Compressor;
 use crate::{
     Error, Result,
-    config::SentrySettings,
+    config::{Dsn, SentrySettings},
     descriptors,
     dns::Dns,
     host::clock,
-    http_client::{chain, install_crypto},
+    http_client::{ServerAnswer, chain, install_crypto, probe},
     sentry::protocol::rate_limit::{self, RateLimit},
     tls,
 };
@@ -26,6 +26,10 @@ use crate::{
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Limit on the body of a response. It is read so that its connection can be used again.
 const MAX_RESPONSE_BODY: usize = 16 << 10;
+
+const AUTH: HeaderName = HeaderName::from_static("x-sentry-auth");
+const ENVELOPE: HeaderValue = HeaderValue::from_static("application/x-sentry-envelope");
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// The client name in `X-Sentry-Auth` and `User-Agent`.
 pub(super) const NAME: &str = concat!("pillion/", env!("CARGO_PKG_VERSION"));
@@ -56,6 +60,24 @@ pub(super) struct Response {
     pub(super) took: Duration,
 }
 
+/// Where the envelopes of a project are posted to, and by what right; parsed once.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    url: Url,
+    /// `X-Sentry-Auth`; masked in `Debug`.
+    auth: HeaderValue,
+}
+
+impl Endpoint {
+    /// Returns `None` if the DSN is no address, or its key no header.
+    pub(super) fn of(dsn: &Dsn) -> Option<Self> {
+        let mut auth = HeaderValue::from_str(&dsn.auth(NAME)).ok()?;
+        auth.set_sensitive(true);
+        let url = Url::parse(dsn.endpoint()).ok()?;
+        Some(Self { url, auth })
+    }
+}
+
 /// The HTTP client of the process. Clones share connections and the compressor.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
@@ -65,6 +87,15 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// Asks for the address of a DSN's envelopes, and sends none.
+    pub(super) async fn probe(
+        &self,
+        endpoint: &str,
+        timeout: Duration,
+    ) -> Result<ServerAnswer, String> {
+        probe(self.http.get(endpoint), timeout).await
+    }
+
     /// Creates the client. Reads `sentry.transport.ca_file`.
     pub(super) fn new(settings: &SentrySettings) -> Result<Self> {
         install_crypto();
@@ -121,18 +152,18 @@ impl Client {
     }
 
     /// Posts an envelope.
-    pub(super) async fn post(&self, endpoint: &str, auth: &str, envelope: Vec<u8>) -> Response {
+    pub(super) async fn post(&self, endpoint: &Endpoint, envelope: Vec<u8>) -> Response {
         let (body, is_gzip) = self.compressor.gzip(envelope).await;
         let begun = Instant::now();
         let bytes = body.len() as u64;
         let mut post = self
             .http
-            .post(endpoint)
-            .header(CONTENT_TYPE, "application/x-sentry-envelope")
-            .header("X-Sentry-Auth", auth)
+            .post(endpoint.url.clone())
+            .header(CONTENT_TYPE, ENVELOPE)
+            .header(AUTH, endpoint.auth.clone())
             .body(body);
         if is_gzip {
-            post = post.header(CONTENT_ENCODING, "gzip");
+            post = post.header(CONTENT_ENCODING, GZIP);
         }
         descriptors::reserve_stdio();
         let (outcome, status, limits) = match post.send().await {

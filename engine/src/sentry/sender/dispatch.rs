@@ -29,7 +29,7 @@ impl Sender {
     /// over that of its header.
     pub(super) fn dispatch(
         &mut self,
-        key: &str,
+        key: &Arc<str>,
         mut delivery: Delivery,
         mut envelope: Envelope<'_>,
         has_dsn: bool,
@@ -50,7 +50,7 @@ impl Sender {
             }
             return self.sentry.finish_delivery(&delivery, Count::RateLimited);
         }
-        let is_other = || envelope.text("dsn").is_none_or(|dsn| dsn != key);
+        let is_other = || envelope.text("dsn").is_none_or(|dsn| dsn != **key);
         if has_dsn && envelope.raw("dsn").is_some() && is_other() {
             // Sentry rejects a request with different keys in header and authentication.
             envelope.set("dsn", key);
@@ -94,7 +94,7 @@ impl Sender {
     }
 
     /// Sends an envelope that consists of a client report only.
-    pub(super) fn send_report(&mut self, key: &str) {
+    pub(super) fn send_report(&mut self, key: &Arc<str>) {
         let mut envelope = Envelope::new(None, Vec::new());
         envelope.set("dsn", key);
         let reported = self.attach_report(key, &mut envelope);
@@ -113,7 +113,7 @@ impl Sender {
     }
 
     /// Starts a request.
-    fn post(&mut self, key: &str, delivery: Delivery, reported: Vec<Loss>, body: Vec<u8>) {
+    fn post(&mut self, key: &Arc<str>, delivery: Delivery, reported: Vec<Loss>, body: Vec<u8>) {
         let client = match self.client.clone() {
             Some(client) => Ok(client),
             None => Client::new(&self.sentry.settings),
@@ -121,16 +121,16 @@ impl Sender {
         let Some(project) = self.projects.get_mut(key) else {
             return self.sentry.finish_delivery(&delivery, Count::Failed);
         };
-        let key = key.to_owned();
+        let key = Arc::clone(key);
         match client {
             Ok(client) => {
-                let (endpoint, auth) = (Arc::clone(&project.endpoint), Arc::clone(&project.auth));
+                let endpoint = Arc::clone(&project.endpoint);
                 // Nothing else is sent to the project while a probe is in flight.
                 let (is_probe, probe) = (project.is_probing, project.probe.take());
                 self.client = Some(client.clone());
                 self.sentry.sender_state.request_started();
                 self.in_flight.spawn(async move {
-                    let response = client.post(&endpoint, &auth, body).await;
+                    let response = client.post(&endpoint, body).await;
                     CompletedRequest {
                         project: key,
                         delivery,

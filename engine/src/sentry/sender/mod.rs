@@ -21,7 +21,9 @@ use super::{
     reachability::ProbeGuard,
     shared_state::{Count, Loss},
 };
-use crate::{error::IoContext as _, threads::blocking};
+use crate::{
+    config::SentrySettings, error::IoContext as _, http_client::ServerAnswer, threads::blocking,
+};
 use client::{Client, Response};
 use delivery::Delivery;
 use project::Project;
@@ -51,12 +53,26 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(30);
 const CLIENT_RETRY_DELAY: Duration = Duration::from_secs(30);
 /// Evictions below which deferred deliveries are not scanned for evicted records.
 const MIN_EVICTIONS_TO_SCAN: usize = 64;
+/// The longest sleep of the sender once producers have left a wake-up to the end of a request.
+const UNWOKEN_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest sleep of the sender.
 const MAX_SLEEP: Duration = Duration::from_secs(3600);
 
+/// Asks the server of the DSN, and sends no envelope. `None` if the settings have none.
+///
+/// # Errors
+/// The reason why there is no answer, without secrets.
+pub async fn probe(settings: &SentrySettings) -> Option<Result<ServerAnswer, String>> {
+    let dsn = settings.dsn.as_ref().filter(|_| settings.enabled)?;
+    Some(match Client::new(settings) {
+        Ok(client) => client.probe(dsn.endpoint(), settings.timeout).await,
+        Err(error) => Err(error.to_string()),
+    })
+}
+
 /// A request that has its response.
 struct CompletedRequest {
-    project: String,
+    project: Arc<str>,
     delivery: Delivery,
     /// The losses in its client report.
     reported: Vec<Loss>,
@@ -72,7 +88,7 @@ struct Sender {
     sentry: Arc<Sentry>,
     client: Option<Client>,
     /// Projects by their DSN.
-    projects: HashMap<String, Project>,
+    projects: HashMap<Arc<str>, Project>,
     in_flight: JoinSet<CompletedRequest>,
     blocking_tasks: JoinSet<()>,
     /// The priorities that the next records are claimed from, the next one last.
@@ -146,7 +162,8 @@ impl Sender {
         // Queued records may be newer than the last sync.
         let needs_sync = sentry.settings.on_disk && sentry.outbox.queued() > 0;
         let sync_at = needs_sync.then(|| self.synced + sentry.settings.sync_interval);
-        let deadlines = [self.next_deadline(), idle_at, poll_at, sync_at];
+        let unwoken_at = state.wakes_later().then(|| now + UNWOKEN_INTERVAL);
+        let deadlines = [self.next_deadline(), idle_at, poll_at, sync_at, unwoken_at];
         let next = deadlines.into_iter().flatten().min();
         tokio::select! {
             Some(request) = self.in_flight.join_next() => {

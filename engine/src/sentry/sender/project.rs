@@ -2,12 +2,13 @@
 //! queues. Owned by the sender task.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{client::NAME, delivery::Delivery};
+use super::{client::Endpoint, delivery::Delivery};
 use crate::config::{Dsn, SentrySettings};
 use crate::sentry::{
     outbox::{self, Claim, Outbox},
@@ -24,8 +25,7 @@ use crate::sentry::{
 #[derive(Debug)]
 pub(super) struct Project {
     pub(super) dsn: Dsn,
-    pub(super) auth: Arc<str>,
-    pub(super) endpoint: Arc<str>,
+    pub(super) endpoint: Arc<Endpoint>,
     pub(super) shared: Arc<SharedState>,
     pub(super) slot: ProjectSlot,
     pub(super) batcher: Batcher,
@@ -56,11 +56,16 @@ pub(super) struct Project {
 }
 
 impl Project {
-    pub(super) fn new(dsn: Dsn, first: &Arc<SharedState>, settings: &SentrySettings) -> Self {
+    /// Returns `None` if the DSN is no address that requests can be sent to.
+    pub(super) fn new(
+        dsn: Dsn,
+        first: &Arc<SharedState>,
+        settings: &SentrySettings,
+    ) -> Option<Self> {
+        let endpoint = Arc::new(Endpoint::of(&dsn)?);
         let (shared, slot) = SharedState::project_of(first, dsn.expose().as_bytes());
-        Self {
-            auth: dsn.auth(NAME).into(),
-            endpoint: dsn.endpoint().into(),
+        Some(Self {
+            endpoint,
             shared,
             slot,
             batcher: Batcher::default(),
@@ -77,7 +82,7 @@ impl Project {
             losses_since: None,
             report_failed_at: None,
             dsn,
-        }
+        })
     }
 
     /// Whether nothing but probes is sent to it at the moment.
@@ -136,10 +141,15 @@ impl Project {
 
 /// The DSN of a record: the one stored with it, else that of the envelope's header.
 pub(in crate::sentry) fn dsn_of(stored: &[u8], envelope: &Envelope<'_>) -> Option<Dsn> {
-    if stored.is_empty() {
-        return Dsn::parse(&envelope.text("dsn")?).ok();
+    Dsn::parse(&dsn_text(stored, envelope)?).ok()
+}
+
+/// The text of [`dsn_of`], which may be none.
+pub(super) fn dsn_text<'a>(stored: &'a [u8], envelope: &Envelope<'_>) -> Option<Cow<'a, str>> {
+    match stored {
+        [] => envelope.text("dsn").map(Cow::Owned),
+        stored => std::str::from_utf8(stored).ok().map(Cow::Borrowed),
     }
-    Dsn::parse(std::str::from_utf8(stored).ok()?).ok()
 }
 
 /// The hash of a DSN's text, the same in every process.
@@ -162,7 +172,7 @@ mod tests {
         let (outbox, _) = Outbox::open(None, capacity);
         let first = Arc::new(SharedState::open(None).unwrap());
         let dsn = Dsn::parse("https://k@host/1").unwrap();
-        let mut project = Project::new(dsn, &first, &Settings::default().sentry);
+        let mut project = Project::new(dsn, &first, &Settings::default().sentry).unwrap();
         for _ in 0..3 {
             outbox.push(Priority::Critical, b"", b"e", 1).unwrap();
             outbox.push(Priority::Lowest, b"", b"r", 1).unwrap();

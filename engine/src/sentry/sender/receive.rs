@@ -1,11 +1,11 @@
 //! From a claimed record to its project: sent now, batched, or deferred until Sentry is reachable.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     Sender,
     delivery::{Claims, Delivery},
-    project::{Project, dsn_of},
+    project::{Project, dsn_text},
 };
 use crate::{
     config::Dsn,
@@ -31,15 +31,12 @@ impl Sender {
             Ok(envelope) => envelope,
             Err(why) => return self.reject(&claim, &record, &why),
         };
-        let Some(dsn) = dsn_of(&record.dsn, &envelope) else {
+        let Some(key) = self.known_project(&record, &envelope) else {
             return self.reject(&claim, &record, "it has no DSN");
         };
-        let key = dsn.expose().to_owned();
-        let (shared, settings) = (&self.sentry.shared, &self.sentry.settings);
-        let project = self
-            .projects
-            .entry(key.clone())
-            .or_insert_with(|| Project::new(dsn, shared, settings));
+        let Some(project) = self.projects.get_mut(&key) else {
+            return;
+        };
         self.deliveries += 1;
         let delivery = Delivery {
             order: (claim.priority(), self.deliveries),
@@ -53,6 +50,19 @@ impl Sender {
         } else if !project.batcher.add(&claim, &envelope, Instant::now()) {
             self.dispatch(&key, delivery, envelope, !record.dsn.is_empty());
         }
+    }
+
+    /// The project of a record, created if it is a new one. `None` without a valid DSN.
+    fn known_project(&mut self, record: &Record, envelope: &Envelope<'_>) -> Option<Arc<str>> {
+        let text = dsn_text(&record.dsn, envelope)?;
+        if let Some((key, _)) = self.projects.get_key_value(&*text) {
+            return Some(Arc::clone(key));
+        }
+        let (shared, settings) = (&self.sentry.shared, &self.sentry.settings);
+        let project = Project::new(Dsn::parse(&text).ok()?, shared, settings)?;
+        let key: Arc<str> = text.into();
+        self.projects.insert(Arc::clone(&key), project);
+        Some(key)
     }
 
     /// Drops and reports a record that is not a valid envelope.

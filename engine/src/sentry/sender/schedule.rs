@@ -80,12 +80,12 @@ impl Sender {
                 }
             }
             if let Some(delivery) = project.ready.pop_front() {
-                found = Some((key.clone(), Some(delivery)));
+                found = Some((Arc::clone(key), Some(delivery)));
                 break;
             }
             if project.deferred.is_empty() || project.is_probing {
                 if reports && !project.is_down() && report_is_due(project, is_flushing, now) {
-                    found = Some((key.clone(), None));
+                    found = Some((Arc::clone(key), None));
                     break;
                 }
                 continue;
@@ -109,7 +109,7 @@ impl Sender {
             };
             project.is_probing = project.is_down();
             project.drain_at = now + drain;
-            found = Some((key.clone(), Some(delivery)));
+            found = Some((Arc::clone(key), Some(delivery)));
             break;
         }
         match found {
@@ -126,7 +126,7 @@ impl Sender {
     }
 
     /// Sends a container, or a delivery that was deferred.
-    fn resend(&mut self, key: &str, delivery: Delivery) {
+    fn resend(&mut self, key: &Arc<str>, delivery: Delivery) {
         let is_probing = self
             .projects
             .get(key)

@@ -18,6 +18,9 @@ use tokio::sync::{Notify, futures::Notified};
 ///
 /// * A producer (a PHP thread, an adoption, a replay) pushes its record, then calls [`wake`](Self::wake). The first one
 ///   that finds the sender asleep sets `polling` and notifies; the others pay one load.
+/// * A producer inside a request calls [`wake_later`](Self::wake_later) and leaves the wake-up, a system call, to the
+///   request's end. From then on the sender sleeps no longer than
+///   [`UNWOKEN_INTERVAL`](super::UNWOKEN_INTERVAL), because a request may be long.
 /// * The sender clears `polling`, then checks the outbox once more before it waits: a producer that pushed before the
 ///   store has not notified.
 /// * A flush counts itself in `flushes` and notifies. It is done when the outbox is empty and the sender has finished
@@ -31,6 +34,8 @@ pub(in crate::sentry) struct SenderState {
     notify: Notify,
     /// The sender checks the outbox by itself: producers need not notify.
     polling: AtomicBool,
+    /// Producers leave wake-ups to the end of their requests.
+    wakes_later: AtomicBool,
     /// Every queued envelope is deferred until Sentry is reachable again; no request is in flight.
     backing_off: AtomicBool,
     /// The process ends: outboxes of dead processes are left to others.
@@ -55,6 +60,21 @@ impl SenderState {
         if !self.polling.load(SeqCst) && !self.polling.swap(true, SeqCst) {
             self.notify.notify_one();
         }
+    }
+
+    /// Announces a later [`SenderState::wake`]. By producers, after a push.
+    #[inline]
+    pub(in crate::sentry) fn wake_later(&self) {
+        if !self.wakes_later.load(SeqCst) {
+            // The sender may sleep for an hour by now: once, so that it learns of this.
+            self.wakes_later.store(true, SeqCst);
+            self.notify.notify_one();
+        }
+    }
+
+    /// Whether the sender must find out by itself now and then that an envelope came.
+    pub(super) fn wakes_later(&self) -> bool {
+        self.wakes_later.load(SeqCst)
     }
 
     /// Completes when the sender is woken.
@@ -160,6 +180,18 @@ mod tests {
         state.wake();
         assert!(!is_notified(&state), "it polls");
         state.stop_polling();
+        state.wake();
+        assert!(is_notified(&state));
+    }
+
+    #[test]
+    fn producer_in_a_request_wakes_the_sender_once_then_at_its_end() {
+        let state = SenderState::default();
+        assert!(!state.wakes_later());
+        state.wake_later();
+        assert!(is_notified(&state) && state.wakes_later());
+        state.wake_later();
+        assert!(!is_notified(&state));
         state.wake();
         assert!(is_notified(&state));
     }

@@ -65,12 +65,16 @@ impl SharedState {
 
     /// Opens the first segment in `run_dir`. `None`: no process has created it, or it can't be opened.
     pub(super) fn existing(run_dir: &Path) -> Option<Self> {
-        let segment = Segment::open(&segment_path(run_dir, 0)).ok()??;
+        Self::existing_number(run_dir, 0)
+    }
+
+    fn existing_number(run_dir: &Path, number: usize) -> Option<Self> {
+        let segment = Segment::open(&segment_path(run_dir, number)).ok()??;
         segment.check_size(BYTES).ok()?;
         Some(Self {
             segment,
             dir: Some(run_dir.to_owned()),
-            number: 0,
+            number,
             next: OnceLock::new(),
         })
     }
@@ -93,6 +97,13 @@ impl SharedState {
                 Ok(of(Segment::anonymous(BYTES)?, None))
             }
         }
+    }
+
+    /// The segments after this one that processes have created.
+    pub(super) fn existing_next(&self) -> impl Iterator<Item = Self> {
+        let dir = self.dir.clone();
+        (self.number + 1..MAX_SEGMENTS)
+            .map_while(move |number| Self::existing_number(dir.as_deref()?, number))
     }
 
     /// The segment after this one. `None`: this is the last.

@@ -96,6 +96,28 @@ impl SharedState {
             .collect()
     }
 
+    /// The limits of all projects in this segment and those after it: hash of the DSN, category, rest.
+    #[must_use]
+    pub fn all_rate_limits(&self) -> Vec<(u64, Option<Category>, Duration)> {
+        let mut found = self.own_rate_limits();
+        for next in self.existing_next() {
+            found.extend(next.own_rate_limits());
+        }
+        found
+    }
+
+    fn own_rate_limits(&self) -> Vec<(u64, Option<Category>, Duration)> {
+        let used = (0..MAX_PROJECTS).filter_map(|slot| {
+            let hash = PROJECTS.owner(&self.segment, slot);
+            (hash != 0).then_some((hash, ProjectSlot(slot)))
+        });
+        let limits = used.flat_map(|(hash, slot)| {
+            let limits = self.rate_limits(slot).into_iter();
+            limits.map(move |(category, left)| (hash, category, left))
+        });
+        limits.collect()
+    }
+
     fn remaining(&self, slot: ProjectSlot, category: Option<Category>) -> Option<Duration> {
         let until = self
             .project_word(slot, deadline_word(category))?

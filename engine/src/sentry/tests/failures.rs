@@ -138,6 +138,25 @@ fn expired_envelope_is_given_up_and_clock_jumps_are_safe() {
 }
 
 #[test]
+fn discarded_dead_letter_is_reported_as_ignored() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let process = TestProcess::open(dir.path(), settings(&server));
+    let mut gone = Behaviour::default().times(3);
+    gone.delivery.drop_at = Some(0);
+    server.behave(gone);
+    process.sentry.send(&event(1), None).unwrap();
+    assert!(process.flush());
+    let letters = process.sentry.dead_letters(1);
+    let letter = letters[0]["id"].as_str().unwrap();
+    assert!(process.sentry.discard(letter) && !process.sentry.discard(letter));
+    process.sentry.send(&event(2), None).unwrap();
+    assert!(process.flush());
+    assert_eq!(server.ids(), [id(2)]);
+    assert_eq!(reports(&server), losses(&[("ignored", "error", 1)]));
+}
+
+#[test]
 fn deferred_envelopes_are_sent_at_the_drain_interval() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();

@@ -11,6 +11,26 @@ fn broken() -> Behaviour {
 }
 
 #[test]
+fn sleeping_sender_finds_what_was_queued_without_a_wake_up() {
+    let server = FakeSentry::anywhere().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let process = TestProcess::open(dir.path(), settings(&server));
+    assert!(process.sentry.queue(&event(1), None).unwrap());
+    process.sentry.wake_later();
+    wait_until("the announcement wakes it", || {
+        process.count(Count::Sent) == 1
+    });
+    // It polls for some milliseconds before it sleeps.
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(process.sentry.queue(&event(2), None).unwrap());
+    process.sentry.wake_later();
+    wait_until("it looks by itself", || process.count(Count::Sent) == 2);
+    assert!(process.sentry.queue(&event(3), None).unwrap());
+    process.sentry.wake();
+    wait_until("it is woken", || process.count(Count::Sent) == 3);
+}
+
+#[test]
 fn oldest_are_evicted_and_counted_during_an_outage() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();

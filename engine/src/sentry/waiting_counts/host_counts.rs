@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     host::clock,
-    sentry::outbox::hash,
+    sentry::outbox::{Backlog, hash},
     shm::{Segment, owner_slots::OwnerSlots},
 };
 
@@ -71,6 +71,17 @@ impl HostCounts {
     pub(in crate::sentry) fn are_complete(&self) -> bool {
         let mut words = [OVERFLOW, ORPHANED_RECORDS].iter();
         words.all(|word| self.head(*word) == Some(0))
+    }
+
+    /// The backlog of all processes, as their slots have it.
+    pub(in crate::sentry) fn backlog(&self) -> Backlog {
+        let used = (0..MAX_SLOTS).filter(|slot| OWNER_SLOTS.owner(&self.segment, *slot) != 0);
+        used.fold(Backlog::default(), |sum, slot| {
+            sum.and(Backlog {
+                records: self.load(slot, RECORDS) as usize,
+                bytes: self.load(slot, BYTES),
+            })
+        })
     }
 
     pub(super) fn head(&self, word: usize) -> Option<u64> {

@@ -152,7 +152,8 @@ fn expected(request: &BuildRequest, max_size: u64) -> Expected<'_> {
     }
 }
 
-fn check(
+/// Checks a binary that was received.
+pub(super) fn check(
     staging: &Staging,
     request: &BuildRequest,
     context: &BuildContext,

@@ -25,7 +25,7 @@ use crate::{
     config::VeloxSettings,
     descriptors,
     dns::Dns,
-    http_client::{chain, install_crypto},
+    http_client::{ServerAnswer, chain, install_crypto},
     secret::{Secret, ServerUrl},
     tls,
 };
@@ -115,6 +115,29 @@ impl Client {
         self.address.to_string()
     }
 
+    /// Sends a build request without version and plugins, which each Velox server refuses as invalid, and no other one.
+    pub(in crate::velox) async fn probe(&self) -> Result<ServerAnswer, String> {
+        let request = self.post_build("{}".to_owned()).timeout(self.idle_timeout);
+        let sent = request.send().await;
+        let response = sent.map_err(|error| chain(&error.without_url()))?;
+        let answer = ServerAnswer::of(&response);
+        let status = response.status();
+        let location = response.headers().get(LOCATION);
+        let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let body = body::read_to_end(response, self.idle_timeout, MAX_JSON).await;
+        let body = body.map_err(|error| error.message())?;
+        let address = self.address();
+        if status.is_success() {
+            return Err(format!(
+                "the server at {address} is not a Velox server, velox.server_url is probably wrong: it accepts an invalid build request with {status}"
+            ));
+        }
+        match response::classify(&address, status.as_u16(), location.as_deref(), &body) {
+            AttemptError::Permanent(Error::InvalidRequest(_)) => Ok(answer),
+            error => Err(error.message()),
+        }
+    }
+
     /// Returns the longest accepted time without data during a transfer.
     pub(in crate::velox) fn idle_timeout(&self) -> Duration {
         self.idle_timeout
@@ -127,19 +150,9 @@ impl Client {
         request: &BuildRequest,
         force: bool,
     ) -> Result<Reply, AttemptError> {
-        let url = format!("{}{BUILD_PATH}", self.base);
-        let mut post = self
-            .http
-            .post(url)
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "application/json, application/octet-stream")
-            .header("Connect-Protocol-Version", "1")
-            .body(request.to_wire(force).to_string());
-        if let Some(token) = &self.token {
-            post = post.bearer_auth(token.expose());
-        }
         descriptors::reserve_stdio();
-        let response = post
+        let response = self
+            .post_build(request.to_wire(force).to_string())
             .send()
             .await
             .map_err(|error| self.connection_error(error))?;
@@ -163,6 +176,21 @@ impl Client {
             response::classify(&address, status.as_u16(), location.as_deref(), &body)
                 .with_pause(pause),
         )
+    }
+
+    fn post_build(&self, json: String) -> reqwest::RequestBuilder {
+        let url = format!("{}{BUILD_PATH}", self.base);
+        let post = self
+            .http
+            .post(url)
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "application/json, application/octet-stream")
+            .header("Connect-Protocol-Version", "1")
+            .body(json);
+        match &self.token {
+            Some(token) => post.bearer_auth(token.expose()),
+            None => post,
+        }
     }
 
     fn connection_error(&self, error: reqwest::Error) -> AttemptError {

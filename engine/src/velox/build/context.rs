@@ -6,6 +6,7 @@ use std::{path::PathBuf, sync::Arc};
 use super::{
     build_slots::{self, BuildLimit},
     client::Client,
+    remote::RemoteBinaries,
     storage::Storage,
 };
 use crate::backoff::Jitter;
@@ -29,6 +30,8 @@ pub(in crate::velox) struct BuildContext {
     pub(in crate::velox) settings: VeloxSettings,
     pub(in crate::velox) storage: Storage,
     pub(in crate::velox) max_size: u64,
+    /// Binaries of other hosts.
+    pub(in crate::velox) remote: Option<Arc<dyn RemoteBinaries>>,
     run_dir: PathBuf,
     limit: BuildLimit,
     client: tokio::sync::OnceCell<Client>,
@@ -46,6 +49,7 @@ impl BuildContext {
         Self {
             storage,
             max_size: MAX_BINARY_SIZE,
+            remote: None,
             run_dir: dirs.run_dir,
             limit,
             client: tokio::sync::OnceCell::new(),

@@ -67,6 +67,20 @@ impl AttemptError {
         }
     }
 
+    /// The message of the inner error.
+    pub(in crate::velox) fn message(&self) -> String {
+        match self {
+            Self::Permanent(error)
+            | Self::RetryOnce(error)
+            | Self::Transient(_, error)
+            | Self::FileGone(error)
+            | Self::DiskFull(_, error)
+            | Self::Storage(error) => error.to_string(),
+            Self::RetryAfter(_, error) => error.message(),
+            Self::InProgress => "a build with the same configuration is in progress".to_owned(),
+        }
+    }
+
     /// A protocol violation, or a setting that does not fit the server.
     pub(super) fn remote(message: impl Into<String>) -> Self {
         Self::Permanent(Error::Remote(message.into()))

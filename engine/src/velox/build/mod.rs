@@ -1,7 +1,8 @@
 //! One build. Read from top to bottom: `coordinator` joins the host's flight, `leader_task` leads it, `task` acquires a
 //! build slot and makes attempts (`retries` decides on the next one, by `error` and `backoff`), `attempt` asks the
 //! server (`client`, `response`), receives its binary (`server_file`, `open_beneath`, `executable`; `body`,
-//! `body_decoder`) and stores it (`storage`). `context` holds the parts that all builds of a process share.
+//! `body_decoder`) and stores it (`storage`). `remote` comes before all of it. `context` holds
+//! the parts that all builds of a process share.
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ mod error_body;
 pub(super) mod executable;
 pub(super) mod leader_task;
 mod open_beneath;
+pub(super) mod remote;
 pub(super) mod response;
 mod retries;
 pub(super) mod server_file;

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Build, attempt::Report, context::BuildContext, retries::Retries};
+use super::{Build, attempt::Report, context::BuildContext, remote, retries::Retries};
 use crate::backoff::Jitter;
 use crate::velox::flight::{
     BuildOutput,
@@ -25,6 +25,9 @@ pub(super) async fn run(
         return Ok(output);
     }
     let deadline = Instant::now() + context.settings.build_timeout;
+    if let Some(output) = remote::fetch(context, build).await {
+        return Ok(output);
+    }
     let client = context.client().await?;
     let mut jitter = Jitter::new();
     progress.phase = Phase::Queued;
@@ -40,6 +43,7 @@ pub(super) async fn run(
         let error = match attempt.run(&progress).await {
             Ok(output) => {
                 observe(build, &output, started);
+                remote::offer(context, build, &output);
                 return Ok(output);
             }
             Err(error) => error,

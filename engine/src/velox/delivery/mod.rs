@@ -7,21 +7,27 @@
 //! * `stored_requests`: the build requests of tickets, in files that PHP's process writes and the server reads.
 //! * `headers`, `error_response`, `preconditions`, `range`: the parts of a response, for PHP and the server alike.
 //! * `accel`: the URI of a file for a front server.
-//! * `response`: the response that PHP sends, by the settings and the client's request.
+//! * `client`: the request of PHP's client; `response`: PHP's response. `respond` decides it by the settings, and
+//!   `stream` makes one that PHP sends itself.
 
 mod accel;
+mod client;
 mod error_response;
 mod headers;
 mod preconditions;
 mod range;
+mod respond;
 mod response;
 mod stored_requests;
+mod stream;
 mod ticket;
 
-pub use error_response::ErrorResponse;
-pub use headers::{Header, hit_headers, validators};
+pub use client::{Client, Front};
+pub use error_response::{ErrorResponse, error_body};
+pub use headers::{Disposition, Header, content_headers, hit_headers, origin_headers, validators};
 pub use preconditions::{FindHeader, Selection, Validators};
 pub use range::Range;
-pub use response::{Body, Client, Delivery, Front, Response};
+pub use respond::Delivery;
+pub use response::{Body, Response};
 pub use stored_requests::StoredRequests;
-pub use ticket::{Disposition, InvalidTicket, MAX_LIFETIME, MIN_LIFETIME, PATH_PREFIX, Ticket};
+pub use ticket::{InvalidTicket, MAX_LIFETIME, MIN_LIFETIME, PATH_PREFIX, Ticket};

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{
     entry::{FlightEntry, FlightId},
-    outcome::{self, BuildOutput, Outcome},
+    outcome::{self, BuildOutput, BuildSummary, Outcome},
     slot::FlightSlot,
     small_files::{read_small, replace},
     table::FlightTable,
@@ -143,6 +143,7 @@ impl Leader {
         let outcome = Outcome {
             result: result.clone(),
             request_ids: read_request_ids(&self.slot),
+            summary: read_progress(&self.slot, self.attempt()).and_then(BuildSummary::of),
         };
         let published = outcome::publish(&self.dir, self.entry.id, self.entry.attempt, &outcome);
         failpoint!("flight.published");

@@ -22,7 +22,7 @@ mod table;
 pub(super) use entry::FlightId;
 pub(super) use follower::{Follower, Poll};
 pub(super) use leader::Leader;
-pub(super) use outcome::{BuildOutput, Outcome};
+pub(super) use outcome::{BuildOutput, EndedFlight, Outcome};
 pub(super) use single_flight::{Join, SingleFlight};
 pub(super) use stored_error::{error_kind, tail};
 

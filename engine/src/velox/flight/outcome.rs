@@ -8,13 +8,19 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     entry::FlightId,
     small_files::{read_small, replace},
     stored_error::StoredError,
 };
-use crate::{Error, Result, artifacts::IndexRecord, error::IoContext, host::clock};
+use crate::{
+    Error, Result,
+    artifacts::{IndexRecord, Key},
+    error::IoContext,
+    host::clock,
+};
 
 /// The time that followers have to read an outcome.
 const OUTCOME_TTL: Duration = Duration::from_secs(60);
@@ -38,12 +44,55 @@ pub struct Outcome {
     pub result: Result<BuildOutput>,
     /// The request ids of its subscribers, as far as they are known.
     pub request_ids: Vec<String>,
+    /// Its configuration and duration, if its leader has published progress.
+    pub summary: Option<BuildSummary>,
+}
+
+/// The configuration and the duration of an ended build, for the status.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BuildSummary {
+    /// RoadRunner's version.
+    pub rr_version: String,
+    /// Operating system of the target.
+    pub os: String,
+    /// Processor of the target.
+    pub arch: String,
+    /// Plugins with their versions.
+    pub plugins: Vec<String>,
+    /// The start, in Unix seconds.
+    pub started: f64,
+    /// Seconds from the start to the end, with pauses between attempts.
+    pub seconds: f64,
+}
+
+impl BuildSummary {
+    /// Reads it from the last progress of a build that ends now.
+    pub(super) fn of(progress: Value) -> Option<Self> {
+        let mut summary: Self = serde_json::from_value(progress).ok()?;
+        let now = clock::unix_ms() as f64 / 1000.0;
+        summary.seconds = (now - summary.started).max(0.0);
+        (summary.started > 0.0).then_some(summary)
+    }
+}
+
+/// A flight that has ended within the last minute.
+#[derive(Debug, Clone)]
+pub struct EndedFlight {
+    /// The key of its configuration.
+    pub key: Key,
+    /// When it ended.
+    pub ended: SystemTime,
+    /// Its end.
+    pub outcome: Outcome,
 }
 
 /// The file.
 #[derive(Serialize, Deserialize)]
 struct OutcomeFile {
     request_ids: Vec<String>,
+    #[serde(default)]
+    summary: Option<BuildSummary>,
     result: Result<BuildOutput, StoredError>,
 }
 
@@ -58,6 +107,7 @@ fn path(dir: &Path, id: FlightId, attempt: u64) -> PathBuf {
 pub(super) fn publish(dir: &Path, id: FlightId, attempt: u64, outcome: &Outcome) -> Result<()> {
     let file = OutcomeFile {
         request_ids: outcome.request_ids.clone(),
+        summary: outcome.summary.clone(),
         result: outcome
             .result
             .clone()
@@ -89,6 +139,7 @@ fn decode(path: &Path) -> Option<Outcome> {
     Some(Outcome {
         result: file.result.map_err(StoredError::into_error),
         request_ids: file.request_ids,
+        summary: file.summary,
     })
 }
 
@@ -106,6 +157,25 @@ pub(super) fn read_last(dir: &Path, id: FlightId, now: SystemTime) -> Option<Out
         .filter(|(at, _)| clock::abs_diff(now, *at) <= OUTCOME_TTL)
         .max_by_key(|(at, _)| *at)?;
     decode(&newest.path())
+}
+
+/// Reads all outcomes with the keys and ends of their flights, the newest first.
+pub(super) fn read_recent(dir: &Path, now: SystemTime) -> Vec<EndedFlight> {
+    let ended = |entry: fs::DirEntry| {
+        let ended = entry.metadata().ok()?.modified().ok()?;
+        if clock::abs_diff(now, ended) > OUTCOME_TTL {
+            return None;
+        }
+        let name = entry.file_name();
+        Some(EndedFlight {
+            key: Key::parse(name.as_encoded_bytes().get(..16)?)?,
+            ended,
+            outcome: decode(&entry.path())?,
+        })
+    };
+    let mut all: Vec<EndedFlight> = outcome_files(dir).filter_map(ended).collect();
+    all.sort_by_key(|flight| std::cmp::Reverse(flight.ended));
+    all
 }
 
 /// Reads all outcomes.

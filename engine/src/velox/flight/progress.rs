@@ -78,6 +78,7 @@ pub(in crate::velox) struct ConfigSummary {
     rr_version: String,
     os: String,
     arch: String,
+    plugins: Vec<String>,
     forced: bool,
 }
 
@@ -91,6 +92,7 @@ impl Progress {
                 rr_version: request.rr_version.clone(),
                 os: request.target_platform.os.clone(),
                 arch: request.target_platform.arch.clone(),
+                plugins: request.plugins.iter().map(ToString::to_string).collect(),
                 forced: request.force_rebuild,
             },
             ..Self::default()
@@ -119,6 +121,7 @@ impl Progress {
             "rr_version": self.configuration.rr_version,
             "os": self.configuration.os,
             "arch": self.configuration.arch,
+            "plugins": self.configuration.plugins,
             "force_rebuild": self.configuration.forced,
             "state": self.phase.name(),
             "attempt": self.attempt,

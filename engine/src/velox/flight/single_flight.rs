@@ -29,7 +29,7 @@ use super::{
     entry::{FlightEntry, FlightId},
     follower::Follower,
     leader::{Leader, LeaderClaim, read_progress, read_request_ids},
-    outcome::{self, Outcome},
+    outcome::{self, EndedFlight, Outcome},
     slot::FlightSlot,
     table::{FlightTable, MAX_FLIGHTS},
 };
@@ -184,6 +184,12 @@ impl SingleFlight {
     #[must_use]
     pub fn completed(&self) -> Vec<Outcome> {
         outcome::read_all(&self.dir)
+    }
+
+    /// Returns the same with their keys and ends, the newest first.
+    #[must_use]
+    pub fn ended(&self, now: SystemTime) -> Vec<EndedFlight> {
+        outcome::read_recent(&self.dir, now)
     }
 
     /// Reads the outcome of the last attempt of a flight, if it is still there.

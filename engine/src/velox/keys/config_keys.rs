@@ -4,7 +4,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::canonical;
-use crate::velox::protocol::request::BuildRequest;
+use crate::velox::protocol::configuration::Configuration;
 use crate::{
     Result,
     artifacts::{ConfigDigest, IndexRecord, Key, Store},
@@ -24,13 +24,23 @@ pub struct ConfigKeys {
 }
 
 impl ConfigKeys {
-    /// Computes the keys of a request.
+    /// Computes the keys of a request or its configuration.
     #[must_use]
-    pub fn of(request: &BuildRequest) -> Self {
-        let (canonical, exact) = (canonical::folded(request), canonical::exact(request));
+    pub fn of<'a>(configuration: impl Into<Configuration<'a>>) -> Self {
+        let configuration = configuration.into();
+        let exact = canonical::exact(&configuration);
+        let digest = ConfigDigest::of(exact.as_bytes());
+        // Usually both texts are the same, and so are their first 64 bits.
+        let (canonical, key) = if canonical::is_folded(&configuration) {
+            (exact.clone(), Key(digest.0))
+        } else {
+            let canonical = canonical::folded(&configuration);
+            let key = sha256_key(canonical.as_bytes());
+            (canonical, key)
+        };
         Self {
-            key: sha256_key(canonical.as_bytes()),
-            digest: ConfigDigest::of(exact.as_bytes()),
+            key,
+            digest,
             canonical,
             exact,
         }
@@ -39,7 +49,11 @@ impl ConfigKeys {
     /// Returns the key to use if [`ConfigKeys::key`] belongs to another configuration.
     #[must_use]
     pub fn extended_key(&self) -> Key {
-        sha256_key(format!("{}\n{}", self.canonical, self.exact).as_bytes())
+        let hasher = Sha256::new()
+            .chain_update(&self.canonical)
+            .chain_update("\n")
+            .chain_update(&self.exact);
+        Key::from_sha256(&hasher.finalize().into())
     }
 
     /// Returns the unexpired record of this very configuration from the index.
@@ -53,6 +67,13 @@ impl ConfigKeys {
                 .filter(|record| record.digest == self.digest)
                 .and_then(|_| store.find_exact(key, self.digest))
         })
+    }
+
+    /// As [`ConfigKeys::lookup`], not counted as a lookup.
+    #[must_use]
+    pub fn lookup_again(&self, store: &Store) -> Option<IndexRecord> {
+        let find = |key| store.find_again(key, self.digest);
+        find(self.key).or_else(|| find(self.extended_key()))
     }
 
     /// Reads the record from disk, in case the index has missed it. May block on disk I/O.

@@ -13,14 +13,27 @@ use crate::{Error, Result, error::Violation, uuid};
 
 /// The limit of all texts of a request together. RoadRunner's forty plugins have four thousand bytes; the
 /// configuration that an artifact records must stay far below the limit of an entry on disk.
-const MAX_TEXT_LEN: usize = 256 << 10;
+pub(super) const MAX_TEXT_LEN: usize = 256 << 10;
 
 impl BuildRequest {
     /// Validates and completes a request. The request id defaults to a new UUID, the platform to this host's.
     ///
     /// # Errors
-    /// Returns [`Error::InvalidRequest`] with all violations, or [`Error::Io`] if the system has no random numbers.
+    /// Returns [`Error::InvalidRequest`] with all violations, or [`Error::Internal`] if the system has no random
+    /// numbers.
     pub fn from_json(value: &Value) -> Result<Self> {
+        let mut request = Self::without_id(value)?;
+        if request.request_id.is_empty() {
+            request.request_id = uuid::v4()?.to_string();
+        }
+        Ok(request)
+    }
+
+    /// As [`BuildRequest::from_json`], for a request that is not sent: without an id, its id is empty.
+    ///
+    /// # Errors
+    /// Returns [`Error::InvalidRequest`] with all violations.
+    pub fn without_id(value: &Value) -> Result<Self> {
         let Some(object) = value.as_object() else {
             return Err(Error::InvalidRequest(vec![Violation {
                 field: "request".into(),
@@ -38,7 +51,6 @@ impl BuildRequest {
         if !violations.is_empty() {
             return Err(Error::InvalidRequest(violations));
         }
-        let mut request = request;
         let length = request.text_len();
         if length > MAX_TEXT_LEN {
             return Err(Error::InvalidRequest(vec![Violation {
@@ -47,9 +59,6 @@ impl BuildRequest {
                     "its texts must be at most {MAX_TEXT_LEN} bytes long in all, and are {length}"
                 ),
             }]));
-        }
-        if request.request_id.is_empty() {
-            request.request_id = uuid::v4()?.to_string();
         }
         Ok(request)
     }

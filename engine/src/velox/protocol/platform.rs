@@ -14,7 +14,7 @@ impl Platform {
 }
 
 /// Returns this host's operating system as a `GOOS` value.
-fn host_os() -> &'static str {
+pub(super) fn host_os() -> &'static str {
     match std::env::consts::OS {
         "macos" => "darwin",
         other => other,
@@ -22,7 +22,7 @@ fn host_os() -> &'static str {
 }
 
 /// Returns this host's processor as a `GOARCH` value.
-fn host_arch() -> &'static str {
+pub(super) fn host_arch() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

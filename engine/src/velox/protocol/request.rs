@@ -2,6 +2,8 @@
 //! as absent and skips unknown fields, as protojson does; Protocol Buffers by `prost`. The client writes one, made by
 //! [`BuildRequest::from_json`]; the build server reads one. Source: Velox's `api/request/v1/request.proto`. Pure data.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -79,6 +81,13 @@ pub struct Plugin {
     #[prost(string, tag = "2")]
     #[serde(deserialize_with = "nullable")]
     pub tag: String,
+}
+
+impl fmt::Display for Plugin {
+    /// As Go writes a module with its version: `github.com/roadrunner-server/http/v5@v5.2.7`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.module_name, self.tag)
+    }
 }
 
 /// A `replace` directive: `old => new`.

@@ -8,6 +8,7 @@ mod faults;
 mod malformed;
 mod progress;
 mod raw_server;
+mod remote;
 mod sharing;
 mod slow;
 mod small_runtime;

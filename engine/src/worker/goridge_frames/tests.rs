@@ -191,3 +191,42 @@ proptest! {
         prop_assert!(parser.is_at_frame_start());
     }
 }
+
+#[test]
+fn method_and_path_are_those_of_the_context() {
+    let line = |context: &[u8]| {
+        let mut parser = FrameParser::default();
+        let wire = frame(0x80, 0, context, b"body");
+        let (begin, end) = wire.split_at(20);
+        assert_eq!(parser.feed(begin), FrameEvent::Request);
+        assert!(!parser.has_context());
+        parser.feed(end);
+        assert!(parser.has_context());
+        let mut line = None;
+        parser.request_line(|method, path| {
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+            line = Some((text(method), text(path)));
+        });
+        line
+    };
+    let expected = |method: &str, path: &str| Some((method.to_owned(), path.to_owned()));
+    let message = |uri: &[u8]| [field(1, b"127.0.0.1"), field(3, b"GET"), field(4, uri)].concat();
+    assert_eq!(
+        line(&message(b"http://shop.test:80/a?b=1")),
+        expected("GET", "/a?b=1")
+    );
+    assert_eq!(line(&message(b"https://shop.test")), expected("GET", "/"));
+    assert_eq!(
+        line(&message(b"https://shop.test?b")),
+        expected("GET", "?b")
+    );
+    assert_eq!(line(&message(b"/plain")), expected("GET", "/plain"));
+    assert_eq!(
+        line(
+            br#"{"remoteAddr":"::1","method":"POST","uri":"http://shop.test/\u00e9","headers":{}}"#
+        ),
+        expected("POST", "/é")
+    );
+    assert_eq!(line(br#"{"method":"POST","uri":5}"#), None);
+    assert_eq!(line(b"\x0a\x09127.0.0.1"), None);
+}

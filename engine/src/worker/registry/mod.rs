@@ -5,9 +5,11 @@
 //!
 //! Layout of `workers-v1.seg`, in little-endian words of eight bytes: slots of 32 words. Word 0: the owner, 0 for a
 //! free slot; word 1: the owner again, once the slot is published; word 2: the number of acquisitions; then the words
-//! of [`WorkerField`]. The file's name has the version, its size the capacity.
+//! of [`WorkerField`]; then a head and the method and URI of the running request. The file's name has the version, its
+//! size the capacity.
 
 mod gauges;
+mod request_text;
 mod slot;
 
 use std::{
@@ -28,6 +30,7 @@ use crate::{
     },
 };
 
+pub use request_text::RequestText;
 pub use slot::WorkerSlot;
 
 /// Slots of the segment; further threads of the host are not listed.
@@ -76,7 +79,8 @@ pub enum WorkerField {
 const OWNER_SLOTS: OwnerSlots = OwnerSlots::new(0, MAX_WORKERS, SLOT_WORDS);
 
 const FIELDS: usize = WorkerField::Leaks as usize + 1;
-const _: () = assert!(FIELDS_START + FIELDS <= SLOT_WORDS);
+// The text of a request has the rest.
+const _: () = assert!(FIELDS_START + FIELDS + 2 <= SLOT_WORDS);
 
 /// A process by the name of its presence, `<pid>-<8 hex digits>.json`, as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -116,6 +120,8 @@ pub struct WorkerRegistry(Segment);
 pub struct WorkerRecord {
     /// The process that owns the slot.
     pub owner: ProcessId,
+    /// The running request, as far as it is known.
+    pub request: Option<RequestText>,
     fields: [u64; FIELDS],
 }
 
@@ -174,12 +180,14 @@ impl WorkerRegistry {
         for field in 0..FIELDS {
             self.store(slot, FIELDS_START + field, 0, Ordering::Relaxed);
         }
-        Some(WorkerSlot {
+        let acquired = WorkerSlot {
             registry: Arc::clone(self),
             slot,
             owner,
             generation: fork::generation(),
-        })
+        };
+        acquired.clear_request();
+        Some(acquired)
     }
 
     /// Frees the slots of dead processes.
@@ -208,12 +216,15 @@ impl WorkerRegistry {
         for (field, value) in fields.iter_mut().enumerate() {
             *value = self.load(slot, FIELDS_START + field, Ordering::Relaxed);
         }
+        let is_busy = fields.get(WorkerField::RequestStartedMs as usize) != Some(&0);
+        let request = is_busy.then(|| self.read_text(slot)).flatten();
         fence(Ordering::Acquire);
         let same = self.load(slot, PUBLISHED_WORD, Ordering::Relaxed) == owner
             && self.load(slot, GENERATION_WORD, Ordering::Relaxed) == taken
             && self.load(slot, OWNER, Ordering::Relaxed) == owner;
         same.then_some(WorkerRecord {
             owner: ProcessId(owner),
+            request,
             fields,
         })
     }

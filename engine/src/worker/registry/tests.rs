@@ -159,3 +159,70 @@ fn every_mode_is_a_known_label() {
         assert!(is_known, "{}", mode.name());
     }
 }
+
+#[test]
+fn running_request_is_listed_without_its_query() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Arc::new(WorkerRegistry::open(dir.path()).unwrap());
+    let own = slot(&registry, 10, 1);
+    let request = || {
+        let listed = registry.list(ALL).remove(0).request;
+        listed.map(|request| (request.method, request.uri))
+    };
+    own.set_request(b"GET", b"/users/7?token=secret");
+    assert_eq!(request(), None, "between two requests");
+    own.set(WorkerField::RequestStartedMs, 1);
+    assert_eq!(request(), Some(("GET", "/users/7".to_owned())));
+    own.set_request(b"POST", b"/a#b");
+    assert_eq!(request(), Some(("POST", "/a".to_owned())));
+    own.set_request(b"PURGE", b"/\xff");
+    assert_eq!(request(), Some(("", "/\u{fffd}".to_owned())));
+    own.clear_request();
+    assert_eq!(request(), None);
+    own.set_request(b"GET", b"?x=1");
+    assert_eq!(request(), None);
+    // Cut within the last character.
+    let long = format!("/{}é", "x".repeat(110));
+    own.set_request(b"GET", long.as_bytes());
+    assert_eq!(request(), Some(("GET", format!("/{}…", "x".repeat(110)))));
+    own.set_request(b"GET", "x".repeat(112).as_bytes());
+    assert_eq!(request(), Some(("GET", "x".repeat(112))));
+    drop(own);
+    let next = slot(&registry, 11, 2);
+    next.set(WorkerField::RequestStartedMs, 1);
+    assert_eq!(request(), None, "the text of the slot's last owner");
+}
+
+#[test]
+fn text_of_a_request_is_never_that_of_two() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Arc::new(WorkerRegistry::open(dir.path()).unwrap());
+    let own = slot(&registry, 10, 1);
+    own.set(WorkerField::RequestStartedMs, 1);
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..200_000_u32 {
+                let (method, letter): (&[u8], _) = match round % 2 {
+                    0 => (b"GET", "a"),
+                    _ => (b"POST", "b"),
+                };
+                own.set_request(method, letter.repeat(20 + round as usize % 80).as_bytes());
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+        let mut read = 0;
+        while !is_over.load(Ordering::Relaxed) {
+            let Some(request) = registry.list(ALL).remove(0).request else {
+                continue;
+            };
+            let letter = if request.method == "GET" { 'a' } else { 'b' };
+            assert!(
+                request.uri.chars().all(|found| found == letter),
+                "{request:?}"
+            );
+            read += 1;
+        }
+        assert!(read > 0);
+    });
+}

@@ -31,6 +31,23 @@ pub struct YamlError {
 /// # Errors
 /// The file is not YAML, too large, too deep, or its top level is not a map.
 pub fn sections(text: &str) -> Result<Vec<(String, Node)>, YamlError> {
+    let top: Top = parse(text)?;
+    Ok(top
+        .0
+        .into_iter()
+        .map(|(name, node)| (name, node::with_notation(node, text)))
+        .collect())
+}
+
+/// Parses a whole file of another program, within the same limits.
+///
+/// # Errors
+/// The file is not YAML, too large, or too deep.
+pub fn document(text: &str) -> Result<Node, YamlError> {
+    Ok(node::with_notation(parse(text)?, text))
+}
+
+fn parse<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, YamlError> {
     if text.len() > MAX_FILE_SIZE {
         return Err(YamlError {
             line: None,
@@ -56,7 +73,7 @@ pub fn sections(text: &str) -> Result<Vec<(String, Node)>, YamlError> {
         },
         non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::AsString,
     };
-    let top: Top = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let line = error
             .location()
             .map(|at| at.line())
@@ -65,12 +82,7 @@ pub fn sections(text: &str) -> Result<Vec<(String, Node)>, YamlError> {
             line,
             message: short_message(&error.to_string()),
         }
-    })?;
-    Ok(top
-        .0
-        .into_iter()
-        .map(|(name, node)| (name, node::with_notation(node, text)))
-        .collect())
+    })
 }
 
 /// Returns the parser's message on one line, of bounded length, without the location (reported separately) and without

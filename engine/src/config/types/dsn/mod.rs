@@ -19,6 +19,7 @@ pub struct Dsn {
     public_key: String,
     secret_key: Option<String>,
     host: String,
+    authority: String,
     project: String,
 }
 
@@ -95,6 +96,7 @@ impl Dsn {
                 .password()
                 .filter(|secret| !secret.is_empty())
                 .map(str::to_owned),
+            authority: format!("{host}{port}"),
             host: host.to_owned(),
             project: project.to_owned(),
         })
@@ -130,6 +132,12 @@ impl Dsn {
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The host with its port, if the DSN has one.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// The project, a text that is not always a number.

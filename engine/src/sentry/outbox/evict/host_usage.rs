@@ -17,17 +17,29 @@ impl Outbox {
     /// Evicts records of this process if it holds more than its share and others need theirs. On the runtime.
     pub(in crate::sentry::outbox) fn evict_for_others(&self, chains: &mut Chains) {
         let (others, outboxes) = self.host_usage(chains);
-        let (live, share) = (chains.live_bytes(), self.capacity.bytes / outboxes.max(1));
-        let excess = (others + live).saturating_sub(self.capacity.bytes);
-        let excess = excess.min(live.saturating_sub(share));
-        if outboxes < 2 || excess < MIN_FILE_BYTES as u64 {
-            return;
+        let share = self.capacity.bytes / outboxes.max(1);
+        let excess = |chains: &Chains| {
+            let live = chains.live_bytes();
+            let of_host = (others + live).saturating_sub(self.capacity.bytes);
+            let excess = of_host.min(live.saturating_sub(share));
+            (outboxes > 1 && excess >= MIN_FILE_BYTES as u64).then_some(excess)
+        };
+        if excess(chains).is_some() {
+            chains.unlink_unused(0);
         }
+        let Some(excess) = excess(chains) else {
+            return;
+        };
         let mut evicted = 0;
         for (file, projects) in plan(chains, None, excess) {
             evicted += self.evict_projects(chains, &file, &projects);
         }
         self.evicted_for_others.fetch_add(evicted, Ordering::AcqRel);
+    }
+
+    /// The bytes of the files of all processes of the host.
+    pub(in crate::sentry::outbox) fn host_bytes(&self, chains: &mut Chains) -> u64 {
+        self.host_usage(chains).0 + chains.bytes()
     }
 
     /// The bytes of the files of all other processes, and the number of outboxes on the host; counted once in

@@ -110,6 +110,10 @@ impl Outbox {
         if let Some(bytes) = file_bytes(chains) {
             return (Some(bytes), 0);
         }
+        chains.unlink_unused(0);
+        if let Some(bytes) = file_bytes(chains) {
+            return (Some(bytes), 0);
+        }
         if !has_file && min == MIN_FILE_BYTES {
             return (Some(min), 0);
         }
@@ -174,7 +178,7 @@ impl Outbox {
             .fetch_add(evicted + kept.len(), Ordering::AcqRel);
         file.mark_dead();
         if file.is_finished() {
-            chains.retire(file);
+            chains.retire(file, self.capacity);
         }
         evicted
     }

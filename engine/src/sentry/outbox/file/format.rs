@@ -1,9 +1,9 @@
 //! Format 1 of a queue file, little-endian, in words of 8 bytes:
 //!
-//! * header: magic, size, priority, time of creation, head, three of zero;
+//! * header: magic, size, priority, time of creation, head, flags, two of zero;
 //! * data from byte 64 upwards: DSN and envelope of each record, padded to 8;
 //! * slots of 32 bytes from the end downwards: state (with failed attempts and the project tag), position, origin,
-//!   checksum.
+//!   checksum, which is zero in a file without checksums.
 
 /// The first word of a file of format 1.
 pub(in crate::sentry) const MAGIC: u64 = u64::from_le_bytes(*b"PLNBOX01");
@@ -21,6 +21,9 @@ pub(super) const CREATED_WORD: usize = 3;
 pub(super) const HEAD_WORD: usize = 4;
 /// Flag of the head: nothing is appended any more.
 pub(super) const SEALED: u64 = 1 << 63;
+pub(super) const FLAGS_WORD: usize = 5;
+/// Flag: the records have no checksums. The file is in memory, where no page is torn.
+pub(super) const NO_CHECKSUMS: u64 = 1;
 
 /// Words of a slot.
 pub(super) const STATE: usize = 0;

@@ -1,11 +1,13 @@
 //! A queue file of an outbox: a memory-mapped file to which many threads append at once. Its records survive the death
 //! of all of them.
 //!
-//! * [`mod@format`] the layout; [`records`] append, claim, evict, settle; [`recovery`] of a file of a dead process.
+//! * [`mod@format`] the layout; [`records`] append, claim, evict, settle; [`recovery`] of a file of a dead process;
+//!   [`reuse`] of a finished one.
 
 mod format;
 mod records;
 mod recovery;
+mod reuse;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +21,8 @@ use crate::{
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 use format::{
-    CREATED_WORD, HEAD_WORD, HEADER, MAGIC_WORD, PRIORITY_WORD, SEALED, SIZE_WORD, SLOT, padded,
+    CREATED_WORD, FLAGS_WORD, HEAD_WORD, HEADER, MAGIC_WORD, NO_CHECKSUMS, PRIORITY_WORD, SEALED,
+    SIZE_WORD, SLOT, padded,
 };
 
 pub(in crate::sentry) use format::MAGIC;
@@ -34,6 +37,9 @@ pub(super) struct QueueFile {
     /// `None`: it is memory of this process.
     path: Option<PathBuf>,
     pub(super) priority: Priority,
+    has_checksums: bool,
+    /// Slots are above this offset: below it may be data of its former use.
+    slots_from: usize,
     /// The lock of the dead process that it was adopted from.
     pub(super) owner: Option<Arc<OutboxLock>>,
     /// Slots before this one were scanned by [`QueueFile::claim`].
@@ -44,6 +50,7 @@ pub(super) struct QueueFile {
     settled: AtomicU32,
     /// No record is live: the file is removed when the evicted ones are reported.
     dead: AtomicBool,
+    unlinked: AtomicBool,
 }
 
 impl QueueFile {
@@ -52,29 +59,30 @@ impl QueueFile {
         HEADER + SLOT + padded(record)
     }
 
-    /// Creates a file; without a path, memory of this process.
+    /// Creates a file, with checksums if it is `on_disk`; without a path, memory of this process.
     pub(super) fn create(
         path: Option<PathBuf>,
         priority: Priority,
         bytes: usize,
         now_ms: u64,
+        on_disk: bool,
     ) -> io::Result<Self> {
         let segment = match &path {
             Some(path) => Segment::create(path, bytes)?,
             None => Segment::anonymous(bytes)?,
         };
         failpoint!("outbox.made");
+        let has_checksums = path.is_some() && on_disk;
         // The magic last: a file without it is incomplete.
         for (index, value) in [
             (SIZE_WORD, bytes as u64),
             (PRIORITY_WORD, priority as u64),
             (CREATED_WORD, now_ms),
             (HEAD_WORD, HEADER as u64),
+            (FLAGS_WORD, if has_checksums { 0 } else { NO_CHECKSUMS }),
             (MAGIC_WORD, MAGIC),
         ] {
-            if let Some(word) = segment.word(index) {
-                word.store(value.to_le(), Ordering::Release);
-            }
+            set(&segment, index, value);
         }
         Ok(Self::from_segment(segment, path, priority, None))
     }
@@ -85,15 +93,21 @@ impl QueueFile {
         priority: Priority,
         owner: Option<Arc<OutboxLock>>,
     ) -> Self {
+        let flags = segment
+            .word(FLAGS_WORD)
+            .map_or(0, |word| u64::from_le(word.load(Ordering::Relaxed)));
         Self {
             segment,
             path,
             priority,
+            has_checksums: flags & NO_CHECKSUMS == 0,
+            slots_from: HEADER,
             owner,
             scanned: AtomicU32::new(0),
             first_evictable: AtomicU32::new(0),
             settled: AtomicU32::new(0),
             dead: AtomicBool::new(false),
+            unlinked: AtomicBool::new(false),
         }
     }
 
@@ -138,10 +152,20 @@ impl QueueFile {
         self.settled.load(Ordering::Acquire) >= self.slots()
     }
 
-    /// The used part of its bytes, in percent.
+    /// The used part of its bytes, or of its slots if that is more, in percent.
     pub(super) fn fill_percent(&self) -> usize {
-        let used = (self.head() & 0xffff_ffff) as usize + self.slots() as usize * SLOT;
-        used * 100 / self.segment.bytes().max(1)
+        let slots = self.bytes().saturating_sub(self.slots_from);
+        let of_slots = self.slots() as usize * SLOT * 100 / slots.max(1);
+        of_slots.max(self.used() * 100 / self.bytes().max(1))
+    }
+
+    fn used(&self) -> usize {
+        self.data_end() + self.slots() as usize * SLOT
+    }
+
+    /// Where the data of its records end.
+    fn data_end(&self) -> usize {
+        (self.head() & 0xffff_ffff) as usize
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -172,8 +196,13 @@ impl QueueFile {
         self.path.is_some()
     }
 
+    pub(super) fn is_unlinked(&self) -> bool {
+        self.unlinked.load(Ordering::Relaxed)
+    }
+
     /// Removes the file. Its mapping stays until the last reference is dropped.
     pub(super) fn unlink(&self) {
+        self.unlinked.store(true, Ordering::Relaxed);
         if let Some(path) = &self.path {
             let _ = std::fs::remove_file(path);
         }
@@ -181,5 +210,12 @@ impl QueueFile {
         if let Some(owner) = &self.owner {
             owner.release_file();
         }
+    }
+}
+
+/// Stores a word of the header.
+fn set(segment: &Segment, index: usize, value: u64) {
+    if let Some(word) = segment.word(index) {
+        word.store(value.to_le(), Ordering::Release);
     }
 }

@@ -45,8 +45,12 @@ impl QueueFile {
             .store(position.to_le(), Ordering::Relaxed);
         self.slot(index, ORIGIN)?
             .store(origin.to_le(), Ordering::Relaxed);
+        let checksum = match self.has_checksums {
+            true => checksum::of_parts(dsn, envelope),
+            false => 0,
+        };
         self.slot(index, CHECKSUM)?
-            .store(checksum::of_parts(dsn, envelope).to_le(), Ordering::Relaxed);
+            .store(checksum.to_le(), Ordering::Relaxed);
         failpoint!("outbox.copied");
         self.slot(index, STATE)?
             .store(state.to_le(), Ordering::Release);
@@ -67,7 +71,7 @@ impl QueueFile {
                 .segment
                 .bytes()
                 .checked_sub((slots as usize + 1).checked_mul(SLOT)?)?;
-            if value & SEALED != 0 || next > floor {
+            if value & SEALED != 0 || floor < next.max(self.slots_from) {
                 return None;
             }
             let moved = (u64::from(slots) + 1) << 32 | next as u64;
@@ -209,7 +213,9 @@ impl QueueFile {
             std::ptr::copy_nonoverlapping(data, dsn.as_mut_ptr(), length);
         }
         let envelope = dsn.split_off(dsn_length);
-        (checksum::of_parts(&dsn, &envelope) == self.value(index, CHECKSUM)).then(|| Record {
+        let is_whole = !self.has_checksums
+            || checksum::of_parts(&dsn, &envelope) == self.value(index, CHECKSUM);
+        is_whole.then(|| Record {
             dsn,
             envelope,
             accepted_ms: origin & 0xffff_ffff_ffff,

@@ -7,7 +7,7 @@ use super::{
 use proptest::prelude::*;
 
 fn small(bytes: usize) -> QueueFile {
-    QueueFile::create(None, Priority::Critical, bytes, 1).unwrap()
+    QueueFile::create(None, Priority::Critical, bytes, 1, false).unwrap()
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn deferred_records_are_evictable_and_claimed_ones_are_not() {
 fn writer_that_dies_loses_its_own_record_only() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("1.0.0.v1.box");
-    let file = QueueFile::create(Some(path.clone()), Priority::High, 8192, 1).unwrap();
+    let file = QueueFile::create(Some(path.clone()), Priority::High, 8192, 1, true).unwrap();
     file.push(b"", b"first", 1).unwrap();
     // Reserved, and never published.
     file.reserve(64).unwrap();
@@ -96,8 +96,60 @@ fn writer_that_dies_loses_its_own_record_only() {
 }
 
 #[test]
-fn record_with_changed_bytes_is_torn() {
-    let file = small(4096);
+fn reused_file_has_no_record_of_its_former_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |number| dir.path().join(format!("1.0.{number}.v1.box"));
+    let mut file = QueueFile::create(Some(path(0)), Priority::High, 16 << 10, 1, false).unwrap();
+    // Each word of this data looks like the state of a ready record.
+    let data = u64::to_le_bytes(RecordState::Ready as u64).repeat(200);
+    for number in 1..5 {
+        while file.push(b"", &data, 1).is_some() {}
+        while let Some(index) = file.claim() {
+            assert_eq!(file.read(index).unwrap().envelope, data);
+            file.settle(index);
+        }
+        assert!(!file.is_reusable(), "it takes records");
+        file.seal();
+        assert!(file.is_reusable());
+        file = file.empty();
+        assert!(file.push(b"", b"x", 1).is_none(), "not begun");
+        file.begin(Priority::Low, Some(path(number)), 2).unwrap();
+        assert!(path(number).exists() && !path(number - 1).exists());
+        assert_eq!((file.slots(), file.priority), (0, Priority::Low));
+    }
+    let mut slots = 0;
+    while let Some((index, _)) = file.reserve(8) {
+        assert_eq!(file.state(index), RecordState::Empty);
+        slots += 1;
+    }
+    assert!(slots > 8, "{slots}");
+    assert!(file.fill_percent() > 90);
+    assert_eq!(file.claim(), None);
+}
+
+#[test]
+fn files_on_a_disk_and_hardly_used_ones_are_not_reusable() {
+    let dir = tempfile::tempdir().unwrap();
+    let finished = |number: u64, records: usize, on_disk: bool| {
+        let path = dir.path().join(format!("1.0.{number}.v1.box"));
+        let file = QueueFile::create(Some(path), Priority::High, 64 << 10, 1, on_disk).unwrap();
+        for _ in 0..records {
+            file.push(b"", &[1; 4000], 1).unwrap();
+            file.settle(file.claim().unwrap());
+        }
+        file.seal();
+        file.is_reusable()
+    };
+    assert!(finished(1, 15, false));
+    assert!(!finished(2, 15, true));
+    assert!(!finished(3, 7, false));
+}
+
+#[test]
+fn record_with_changed_bytes_is_torn_where_files_are_on_a_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("1.0.0.v1.box");
+    let file = QueueFile::create(Some(path), Priority::High, 4096, 1, true).unwrap();
     let index = file.push(b"d", b"some envelope", 1).unwrap();
     file.segment
         .word(9)

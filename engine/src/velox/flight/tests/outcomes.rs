@@ -56,6 +56,33 @@ fn failure_with_a_long_log_reaches_followers() {
 }
 
 #[test]
+fn ended_build_has_its_configuration_and_duration() {
+    let (_dir, flights) = flights();
+    let leader = lead(&flights, ID, false);
+    let started = crate::host::clock::unix_ms() as f64 / 1000.0 - 30.0;
+    let plugins = ["a.b/http/v5@v5.2.7"];
+    leader
+        .publish_progress(json!({
+            "rr_version": "v2025.1.2", "os": "linux", "arch": "arm64", "plugins": plugins, "started": started,
+            "lines": ["compiling"],
+        }))
+        .unwrap();
+    leader.complete(&Err(Error::Remote("x".into()))).unwrap();
+    let ended = flights.ended(std::time::SystemTime::now());
+    let summary = ended[0].outcome.summary.clone().unwrap();
+    assert_eq!(summary.plugins, plugins);
+    assert_eq!(
+        (&*summary.rr_version, &*summary.arch),
+        ("v2025.1.2", "arm64")
+    );
+    assert!(
+        (30.0..90.0).contains(&summary.seconds),
+        "{}",
+        summary.seconds
+    );
+}
+
+#[test]
 fn every_error_kind_reaches_followers() {
     let errors = [
         Error::BuildFailed(BuildFailure {

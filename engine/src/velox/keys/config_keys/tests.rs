@@ -7,6 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::artifacts::{Clock, CommitMeta, StoreOptions};
 use crate::velox::keys::explain::{LookupReason, explain};
+use crate::velox::protocol::request::BuildRequest;
 
 fn request(module: &str, tag: &str) -> BuildRequest {
     BuildRequest::from_json(&json!({

@@ -13,7 +13,7 @@ use crate::{sentry::protocol::category::Priority, shm::epoch::Epoch};
 
 fn file() -> Arc<QueueFile> {
     // Space for the header and two records.
-    let made = QueueFile::create(None, Priority::Critical, 64 + 2 * 48, 1);
+    let made = QueueFile::create(None, Priority::Critical, 64 + 2 * 48, 1, false);
     match made {
         Ok(file) => Arc::new(file),
         Err(error) => unreachable!("{error}"),

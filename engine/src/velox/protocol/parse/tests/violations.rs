@@ -9,11 +9,11 @@ fn every_violation_names_its_field() {
     let table = [
         (
             json!({"rr_version": null}),
-            "rr_version: missing required field: rr_version",
+            "missing required field: rr_version",
         ),
         (
             json!({"rr_version": " "}),
-            "rr_version: missing required field: rr_version",
+            "missing required field: rr_version",
         ),
         (
             json!({"rr_version": 5}),
@@ -43,14 +43,8 @@ fn every_violation_names_its_field() {
             json!({"request_id": 5}),
             "request_id: must be a string, not a number",
         ),
-        (
-            json!({"plugins": []}),
-            "plugins: missing required field: plugins",
-        ),
-        (
-            json!({"plugins": null}),
-            "plugins: missing required field: plugins",
-        ),
+        (json!({"plugins": []}), "missing required field: plugins"),
+        (json!({"plugins": null}), "missing required field: plugins"),
         (
             json!({"plugins": "x"}),
             "plugins: must be a list, not a string",
@@ -73,11 +67,11 @@ fn every_violation_names_its_field() {
         ),
         (
             json!({"plugins": [{"moduleName": "m"}]}),
-            "plugins[0].tag: missing required field: plugins[0].tag",
+            "missing required field: plugins[0].tag",
         ),
         (
             json!({"plugins": [{"tag": "v1.0.0"}]}),
-            "plugins[0].module_name: missing required field: plugins[0].module_name",
+            "missing required field: plugins[0].module_name",
         ),
         (
             json!({"target_platform": "linux"}),
@@ -109,7 +103,7 @@ fn every_violation_names_its_field() {
         ),
         (
             json!({"replaces": [{"new": "a"}]}),
-            "replaces[0].old: missing required field: replaces[0].old",
+            "missing required field: replaces[0].old",
         ),
         (
             json!({"replaces": 1}),
@@ -117,7 +111,7 @@ fn every_violation_names_its_field() {
         ),
         (
             json!({"excludes": [{"module": "m"}]}),
-            "excludes[0].version: missing required field: excludes[0].version",
+            "missing required field: excludes[0].version",
         ),
     ];
     for (change, message) in table {

@@ -1,0 +1,3 @@
+module pillion.example/benches/gateway_peer
+
+go 1.24

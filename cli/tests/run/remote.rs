@@ -1,0 +1,157 @@
+//! Runs with a gateway: results of other hosts, and gateways that fail.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::checkout::{Checkout, stderr};
+
+/// A gateway over a directory, killed when it is dropped.
+struct Gateway {
+    child: Child,
+    url: String,
+}
+
+impl Gateway {
+    fn start(dir: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pillion"))
+            .args(["gateway", "--listen", "127.0.0.1:0"])
+            .env("VC_AUTH_TOKEN", "t0ken")
+            .env("VC_STORAGE_DRIVER", "local")
+            .env("VC_LOCAL_ROOT", dir)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let url = line
+            .trim()
+            .strip_prefix("listening on ")
+            .unwrap()
+            .to_owned();
+        Self { child, url }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Three tasks with a remote.
+fn checkout(url: &str) -> Checkout {
+    let tasks = ["a", "b", "c"].map(|name| {
+        format!("  {name}: {{command: 'echo run >> ../runs; echo {name} > {name}.out', inputs: [src], outputs: [{name}.out]}}\n")
+    });
+    let text = format!(
+        "remote: {{enabled: true, url: '{url}', token: '${{VC_AUTH_TOKEN}}'}}\npipeline:\n{}",
+        tasks.concat()
+    );
+    Checkout::new(&[("velocity.yml", &text), ("src", "source")])
+}
+
+fn run(checkout: &Checkout, more: &[&str]) -> (String, usize) {
+    let arguments = [&["a", "b", "c", "--remote-timeout", "1s"], more].concat();
+    let output = checkout
+        .start(&arguments)
+        .env("VC_AUTH_TOKEN", "t0ken")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    (stderr(&output), checkout.runs())
+}
+
+#[test]
+fn other_host_gets_results_from_the_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(dir.path());
+    let (first, second) = (checkout(&gateway.url), checkout(&gateway.url));
+    assert_eq!(run(&first, &[]).1, 3);
+    let (messages, runs) = run(&second, &[]);
+    assert!(
+        messages.contains("3 hits (0 local, 3 remote), 0 misses"),
+        "{messages}"
+    );
+    assert_eq!((runs, second.read("b.out").as_str()), (0, "b\n"));
+    // They are in the store of that host from now on.
+    let (messages, _) = run(&second, &["--no-remote"]);
+    assert!(
+        messages.contains("3 hits (3 local, 0 remote)"),
+        "{messages}"
+    );
+    let third = checkout(&gateway.url);
+    assert_eq!(run(&third, &["--no-remote"]).1, 3);
+    drop(gateway);
+    let (messages, _) = run(&third, &["--force"]);
+    assert_eq!(messages.matches("remote: ").count(), 1, "{messages}");
+}
+
+#[test]
+fn failing_gateway_costs_one_line_and_little_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    for address in [silent.local_addr().unwrap(), closed] {
+        let checkout = checkout(&format!("http://{address}"));
+        let start = Instant::now();
+        let (messages, runs) = run(&checkout, &[]);
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "{:?}",
+            start.elapsed()
+        );
+        assert_eq!(runs, 3);
+        assert_eq!(messages.matches("remote: ").count(), 1, "{messages}");
+    }
+}
+
+#[test]
+fn missing_token_leaves_the_gateway_alone() {
+    let checkout = checkout("http://127.0.0.1:1");
+    let output = checkout.run(&["a", "b", "c"]);
+    let messages = stderr(&output);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(messages.contains("remote: not used (velocity.yml line 1: remote.token: the environment variable VC_AUTH_TOKEN is not set"), "{messages}");
+}
+
+#[test]
+fn damaged_artifact_is_a_miss() {
+    let dir = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(dir.path());
+    run(&checkout(&gateway.url), &[]);
+    let mut todo = vec![dir.path().to_owned()];
+    let mut damaged = 0;
+    while let Some(path) = todo.pop() {
+        if path.is_dir() {
+            todo.extend(
+                std::fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        } else if let Ok(mut bytes) = std::fs::read(&path)
+            && let Some(byte) = bytes.get_mut(20)
+        {
+            *byte ^= 0xff;
+            std::fs::write(&path, bytes).unwrap();
+            damaged += 1;
+        }
+    }
+    assert!(damaged >= 3, "{damaged}");
+    let second = checkout(&gateway.url);
+    let (messages, runs) = run(&second, &[]);
+    assert_eq!(
+        (runs, second.read("a.out").as_str()),
+        (3, "a\n"),
+        "{messages}"
+    );
+}

@@ -1,0 +1,1 @@
+grep -q '<p>pillion' dist/index.html

@@ -1,0 +1,1 @@
+LC_ALL=${WORDS_LOCALE:-C} sort -c dist/words.txt
