@@ -38,7 +38,9 @@ fn parse_definition(text: &str) -> Result<(String, String), String> {
         false => format!("pillion.{name}"),
     };
     if !TABLE.iter().any(|setting| setting.ini_name() == name) {
-        return Err(format!("there is no setting {name}"));
+        let meant = config::meant_entry(&name);
+        let hint = meant.map_or(String::new(), |meant| format!("; did you mean {meant}?"));
+        return Err(format!("there is no setting {name}{hint}"));
     }
     Ok((name, value.to_owned()))
 }

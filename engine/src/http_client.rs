@@ -50,6 +50,15 @@ impl ServerAnswer {
     }
 }
 
+/// The innermost cause of an error, such as `Connection refused (os error 111)`; passwords in URLs are masked.
+pub(crate) fn cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    mask_url(&cause.to_string()).into_owned()
+}
+
 /// Formats an error with all its causes, the innermost last; passwords in URLs are masked.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut out = error.to_string();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pillion_engine::{
     Result,
-    config::Capability,
+    config::{Capability, RemoteMode},
     pipeline::{
         file::{FILE_NAME, Pipeline, Remote},
         inputs::record::Records,
@@ -42,33 +42,45 @@ impl Setup {
         if arguments.no_remote || setup.results.store.is_none() {
             return setup;
         }
-        match &pipeline.remote {
-            Remote::Off => {}
-            Remote::Unusable(why) => {
-                setup.remote_problem = Some(format!("remote: not used ({FILE_NAME} {why})"));
-            }
-            Remote::On { url, token } => {
-                let options = ClientOptions {
-                    token: token.clone(),
-                    timeout: arguments.remote_timeout,
-                    ..ClientOptions::new(url.clone())
-                };
-                match Client::new(options) {
-                    Ok(client) => {
-                        let budget = Budget {
-                            negotiation: arguments.remote_timeout,
-                            ..Budget::default()
-                        };
-                        let (handle, token) = (runtime.handle().clone(), stop.token().clone());
-                        setup.results.gateway = Some(Gateway::new(client, handle, budget, token));
-                    }
-                    Err(error) => {
-                        setup.remote_problem = Some(format!("remote: not used ({error})"));
-                    }
-                }
-            }
+        match Self::open_gateway(arguments, &pipeline.remote, runtime, stop) {
+            Ok(gateway) => setup.results.gateway = gateway,
+            Err(why) => setup.remote_problem = Some(format!("remote: not used ({why})")),
         }
         setup
+    }
+
+    /// The gateway, or `None` if none is to be used.
+    fn open_gateway(
+        arguments: &Arguments,
+        remote: &Remote,
+        runtime: &Runtime,
+        stop: &Stop,
+    ) -> Result<Option<Gateway>, String> {
+        let (url, token) = match remote {
+            Remote::Off => return Ok(None),
+            Remote::Unusable(why) => return Err(format!("{FILE_NAME} {why}")),
+            Remote::On { url, token } => (url.clone(), token.clone()),
+        };
+        let settings = arguments.settings.settings(Capability::Remote);
+        let mode = settings.map_err(|error| error.to_string())?.remote.mode;
+        if mode == RemoteMode::Off {
+            return Ok(None);
+        }
+        let client = Client::new(ClientOptions {
+            token,
+            timeout: arguments.remote_timeout,
+            ..ClientOptions::new(url)
+        });
+        let client = client.map_err(|error| error.to_string())?;
+        let budget = Budget {
+            negotiation: arguments.remote_timeout,
+            ..Budget::default()
+        };
+        let is_written = mode == RemoteMode::ReadWrite;
+        let (handle, token) = (runtime.handle().clone(), stop.token().clone());
+        Ok(Some(Gateway::new(
+            client, handle, budget, is_written, token,
+        )))
     }
 
     fn open_store(&mut self, arguments: &Arguments) -> Result<()> {

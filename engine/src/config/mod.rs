@@ -48,3 +48,4 @@ pub use types::{
     Dsn, ListenAddress, Policy, RedisTarget, RedisUrl, ValueFormat, ValueType, WriteMode, duration,
     size,
 };
+pub use unknown_names::meant_entry;

@@ -39,6 +39,22 @@ pub(super) fn entries<'a>(names: impl Iterator<Item = &'a str>) -> Vec<ConfigErr
     })
 }
 
+/// The entry of php.ini that is probably meant by an unknown one.
+#[must_use]
+pub fn meant_entry(name: &str) -> Option<String> {
+    let name = name.strip_prefix(ENTRY).unwrap_or(name);
+    if name.len() > MAX_LENGTH {
+        return None;
+    }
+    closest(name, &known()).map(|known| format!("{ENTRY}{known}"))
+}
+
+/// All settings as they are named in php.ini, without the prefix.
+fn known() -> Vec<String> {
+    let names = TABLE.iter().map(|setting| setting.name.replace('.', "_"));
+    names.collect()
+}
+
 /// Warnings for those of `names` that are no setting. `describe` returns the location and the setting that is meant,
 /// or `None` for a name that is none of ours.
 fn warnings(
@@ -48,10 +64,7 @@ fn warnings(
     if names.is_empty() {
         return Vec::new();
     }
-    let known: Vec<String> = TABLE
-        .iter()
-        .map(|setting| setting.name.replace('.', "_"))
-        .collect();
+    let known = known();
     names.retain(|name| name.len() <= MAX_LENGTH && !known.contains(name));
     names.sort_unstable();
     let warning = |name: &String| {

@@ -71,7 +71,7 @@ impl Routes {
             Ok(role) => role,
             Err(denied) if turborepo.is_some() => return turborepo::denied(denied),
             Err(Denied::Missing) => return unauthorized(),
-            Err(Denied::Wrong) => return text(StatusCode::FORBIDDEN, "Forbidden"),
+            Err(Denied::Wrong) => return text(StatusCode::FORBIDDEN, "Forbidden: unknown token"),
         };
         if let Some(rest) = turborepo {
             return turborepo::route(gateway, &role, rest, request).await;

@@ -1,7 +1,10 @@
 //! Uploads through the gateway: a body is written to a file as it arrives, hashed, and published when all of it is
 //! there and its checksum is right. One task for each connection.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use http_body_util::BodyExt as _;
 use hyper::{
@@ -32,6 +35,8 @@ const MAX_BLOCK_AGE: Duration = Duration::from_millis(200);
 /// body.
 const MAX_DISCARDED: u64 = 64 << 20;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time between two messages about a full storage.
+const FULL_INTERVAL: Duration = Duration::from_secs(60);
 
 /// An upload that is not stored.
 #[derive(Debug)]
@@ -265,7 +270,6 @@ async fn write(mut spool: Spool, mut block: Vec<u8>) -> Result<(Spool, Vec<u8>),
 /// Logs and counts a failure of the storage.
 pub(super) fn failed(error: &Error) -> UploadError {
     metrics::REFUSED_UPLOADS.inc_for(&["storage"]);
-    log::error!(error:%; "storage failed");
     let is_full = |kind| {
         matches!(
             kind,
@@ -275,9 +279,26 @@ pub(super) fn failed(error: &Error) -> UploadError {
         )
     };
     match error {
-        Error::Io { source, .. } if is_full(source.kind()) => UploadError::Full,
-        _ => UploadError::Storage,
+        Error::Io { source, .. } if is_full(source.kind()) => {
+            report_full(error);
+            UploadError::Full
+        }
+        _ => {
+            log::error!(error:%; "storage failed");
+            UploadError::Storage
+        }
     }
+}
+
+/// Logs that the storage is full, and not for each upload of a build.
+fn report_full(error: &Error) {
+    static REPORTED: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if reported.is_some_and(|at| at.elapsed() < FULL_INTERVAL) {
+        return;
+    }
+    *reported = Some(Instant::now());
+    log::error!(error:%; "storage full, uploads are refused; with gateway.max_size, artifacts unused longest are removed in time");
 }
 
 /// Reads a part of a refused body.

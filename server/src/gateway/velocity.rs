@@ -34,6 +34,9 @@ const BODY_LIMITS: BodyLimits = BodyLimits {
     timeout: Duration::from_secs(30),
 };
 
+/// The original server has the first word only.
+const MAY_ONLY_READ: &str = "Forbidden: the token may only read";
+
 /// The answer for one key, or its error.
 type Answer = Result<Negotiated, StatusCode>;
 
@@ -54,7 +57,7 @@ pub(super) async fn negotiate(
         Err(error) => return text(StatusCode::BAD_REQUEST, error.text()),
     };
     if request.action == Action::Upload && role.writes().is_none() {
-        return text(StatusCode::FORBIDDEN, "Forbidden");
+        return text(StatusCode::FORBIDDEN, MAY_ONLY_READ);
     }
     let is_batch = request.is_batch;
     let answers = answers(gateway, role, request, &base).await;
@@ -216,6 +219,7 @@ pub(super) async fn blob(
 
 fn refusal(error: &UploadError) -> Response {
     let message = match error {
+        UploadError::Forbidden => MAY_ONLY_READ,
         UploadError::Exists => "Key exists",
         UploadError::Checksum => "Checksum mismatch",
         UploadError::Part => "Content-Range in PUT",

@@ -86,16 +86,16 @@ async fn requests_that_are_refused_have_the_original_texts() {
     );
     assert_eq!(
         refused(&mut wrong, "POST", NEGOTIATE, body).await,
-        expect(403, "Forbidden")
+        expect(403, "Forbidden: unknown token")
     );
     assert_eq!(
         refused(&mut read, "POST", NEGOTIATE, body).await,
-        expect(403, "Forbidden")
+        expect(403, "Forbidden: the token may only read")
     );
     let blob = "/v1/proxy/blob/a";
     assert_eq!(
         refused(&mut read, "PUT", blob, "x").await,
-        expect(403, "Forbidden")
+        expect(403, "Forbidden: the token may only read")
     );
     assert_eq!(
         refused(&mut read, "GET", blob, "").await,

@@ -7,7 +7,7 @@ use tokio::{io::AsyncReadExt, net::TcpStream};
 
 use crate::{
     client::{Answer, begin, read_head},
-    test_host::{TestHost, get, large, request, until},
+    test_host::{TestHost, get, large, remove_used_directory, request, until},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +93,7 @@ async fn server_without_its_directory_has_a_stand_by() {
     let host = TestHost::new(Options::default());
     let mut first = host.start();
     let address = first.address().await;
-    std::fs::remove_dir_all(host.dir.path().join("run")).unwrap();
+    remove_used_directory(&host.dir.path().join("run"));
     let mut second = host.start_with(&[("serve_listen", &address.to_string())]);
     assert_eq!(second.states.recv().await, Some(None), "a stand-by");
     assert_eq!(get(address, "/health", &[]).await.status, 200);
@@ -112,7 +112,7 @@ async fn socket_is_bound_again_after_its_directory_was_removed() {
     let address = running.address().await;
     for _ in 0..2 {
         assert!(UnixStream::connect(&socket).is_ok());
-        std::fs::remove_dir_all(&run).unwrap();
+        remove_used_directory(&run);
         until("the socket is bound again", || {
             UnixStream::connect(&socket).is_ok()
         })

@@ -2,8 +2,9 @@
 
 use std::{
     collections::HashMap,
+    io::ErrorKind,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -192,5 +193,18 @@ pub async fn until(condition: &str, holds: impl Fn() -> bool) {
             "not yet: {condition}"
         );
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Removes a directory in which a running server may create a file meanwhile:
+/// then it is not empty when its own turn comes, and is removed again.
+pub fn remove_used_directory(directory: &Path) {
+    while let Err(error) = std::fs::remove_dir_all(directory) {
+        assert_eq!(
+            error.kind(),
+            ErrorKind::DirectoryNotEmpty,
+            "{}: {error}",
+            directory.display()
+        );
     }
 }

@@ -44,7 +44,7 @@ settings! {
         /// Sent to the gateway as bearer token; unset: none is sent.
         token: Option<Secret> = secret();
         /// Use of the gateway: `read` gets a binary before it is built, `read-write` also sends the one that was
-        /// built, `off` does neither.
+        /// built, `off` does neither. `pillion run` treats the results of tasks alike.
         mode: RemoteMode = mode("read-write");
         /// Time that a build waits for the gateway at most, the download included. `Artifacts\push()` and `pull()` wait
         /// so long for each answer.

@@ -1,6 +1,7 @@
 //! The gateway during a run: all keys in one negotiation, then downloads where a key is found and uploads in the
 //! background. Its errors are counted and never stop a task; after one that concerns the whole gateway it is not asked
-//! again in that direction. Called from the threads of tasks; requests run on the runtime.
+//! again in that direction, and after silence not at all, so that a run waits for a silent gateway once. Called from the
+//! threads of tasks; requests run on the runtime.
 
 use std::{
     collections::BTreeMap,
@@ -15,6 +16,7 @@ use std::{
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::report::RemoteErrors;
 use crate::{
     Error, Result,
     pipeline::store::{ArtifactKey, Store},
@@ -68,16 +70,25 @@ struct Shared {
     slots: Semaphore,
     no_reading: AtomicBool,
     no_writing: AtomicBool,
-    errors: Mutex<(u64, Option<String>)>,
+    errors: Mutex<RemoteErrors>,
+}
+
+/// The direction of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Read,
+    Write,
 }
 
 impl Gateway {
-    /// The gateway of a client. Sends nothing yet. Requests end when the run is stopped.
+    /// The gateway of a client, which gets the results of this run if it `is_written`. Sends nothing yet. Requests end
+    /// when the run is stopped.
     #[must_use]
     pub fn new(
         client: Client,
         runtime: Handle,
         budget: Budget,
+        is_written: bool,
         cancelled: CancellationToken,
     ) -> Self {
         Self {
@@ -90,7 +101,7 @@ impl Gateway {
             shared: Arc::new(Shared {
                 slots: Semaphore::new(MAX_UPLOADS),
                 no_reading: AtomicBool::new(false),
-                no_writing: AtomicBool::new(false),
+                no_writing: AtomicBool::new(!is_written),
                 errors: Mutex::default(),
             }),
         }
@@ -115,10 +126,7 @@ impl Gateway {
                 found.retain(|_, answer| matches!(answer, Negotiated::Found { .. }));
                 *lock(&self.found) = found;
             }
-            Err(error) => {
-                self.shared.no_reading.store(true, Ordering::Relaxed);
-                self.shared.count(&error);
-            }
+            Err(error) => self.shared.fail(Direction::Read, true, &error),
         }
     }
 
@@ -142,10 +150,8 @@ impl Gateway {
             Ok(None) => Err(absent()),
             Err(error) => {
                 // An artifact that is damaged is a problem of its own.
-                if client.is_paused() || self.cancelled.is_cancelled() {
-                    self.shared.no_reading.store(true, Ordering::Relaxed);
-                }
-                self.shared.count(&error);
+                let is_of_gateway = client.is_paused() || self.cancelled.is_cancelled();
+                self.shared.fail(Direction::Read, is_of_gateway, &error);
                 Err(error)
             }
         }
@@ -166,10 +172,7 @@ impl Gateway {
                 return;
             }
             if let Err(error) = upload(&client, key, store).await {
-                if client.is_writing_paused() {
-                    shared.no_writing.store(true, Ordering::Relaxed);
-                }
-                shared.count(&error);
+                shared.fail(Direction::Write, client.is_writing_paused(), &error);
             }
         };
         let mut uploads = lock(&self.uploads);
@@ -178,10 +181,9 @@ impl Gateway {
         uploads.spawn_on(upload, &self.runtime);
     }
 
-    /// Waits for the uploads within the budget, gives up the others, and returns the number of errors with the first
-    /// one.
+    /// Waits for the uploads within the budget, gives up the others, and returns what went wrong in the run.
     #[must_use]
-    pub fn finish(&self) -> (u64, Option<String>) {
+    pub fn finish(&self) -> RemoteErrors {
         let mut uploads = std::mem::take(&mut *lock(&self.uploads));
         let all = async { while uploads.join_next().await.is_some() {} };
         let is_done = self.runtime.block_on(async {
@@ -195,7 +197,8 @@ impl Gateway {
             let seconds = self.budget.uploads.as_secs_f32();
             let left = uploads.len();
             let message = format!("{left} uploads not done {seconds} s after the last task");
-            self.shared.count(&Error::Timeout(message));
+            self.shared
+                .fail(Direction::Write, true, &Error::Timeout(message));
         }
         lock(&self.shared.errors).clone()
     }
@@ -224,13 +227,28 @@ async fn upload(client: &Client, key: ArtifactKey, store: Arc<Store>) -> Result<
 }
 
 impl Shared {
-    fn count(&self, error: &Error) {
+    /// Counts an error, and stops asking if it concerns the whole gateway.
+    fn fail(&self, direction: Direction, is_of_gateway: bool, error: &Error) {
+        let is_silent = matches!(error, Error::Timeout(_));
+        if is_of_gateway {
+            for (flag, of) in [
+                (&self.no_reading, Direction::Read),
+                (&self.no_writing, Direction::Write),
+            ] {
+                if is_silent || direction == of {
+                    flag.store(true, Ordering::Relaxed);
+                }
+            }
+        }
         if matches!(error, Error::Cancelled(_)) {
             return;
         }
         let mut errors = lock(&self.errors);
-        errors.0 += 1;
-        errors.1.get_or_insert_with(|| error.to_string());
+        match direction {
+            Direction::Read => errors.reading += 1,
+            Direction::Write => errors.writing += 1,
+        }
+        errors.first.get_or_insert_with(|| error.to_string());
     }
 }
 

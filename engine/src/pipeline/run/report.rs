@@ -67,8 +67,19 @@ pub struct Report {
     pub tasks: Vec<(String, TaskReport)>,
     /// Seconds of the whole run.
     pub seconds: f64,
-    /// Problems with the remote, counted; the first one as a text.
-    pub remote_errors: (u64, Option<String>),
+    /// What went wrong with the gateway.
+    pub remote_errors: RemoteErrors,
+}
+
+/// What went wrong with the gateway in a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RemoteErrors {
+    /// Number of failed negotiations and downloads.
+    pub reading: usize,
+    /// Number of failed uploads.
+    pub writing: usize,
+    /// The first error, one line.
+    pub first: Option<String>,
 }
 
 impl Report {
@@ -121,14 +132,20 @@ impl Report {
     /// The line about the remote, if something went wrong there.
     #[must_use]
     pub fn remote_line(&self) -> Option<String> {
-        let (count, first) = &self.remote_errors;
+        let RemoteErrors {
+            reading,
+            writing,
+            first,
+        } = &self.remote_errors;
         let first = first.as_ref()?;
-        let errors = counted(
-            usize::try_from(*count).unwrap_or(usize::MAX),
-            "error",
-            "errors",
-        );
-        Some(format!("remote: {errors} ({first})"))
+        let errors = counted(reading + writing, "error", "errors");
+        let doing = match (reading, writing) {
+            (_, 0) => "reading",
+            (0, _) => "writing",
+            _ => "reading and writing",
+        };
+        let nth = if reading + writing > 1 { "first: " } else { "" };
+        Some(format!("remote: {errors} while {doing} ({nth}{first})"))
     }
 
     /// All of it for programs.
@@ -137,6 +154,7 @@ impl Report {
         let task = |(id, task): &(String, TaskReport)| {
             let (exit, signal, skipped) = match &task.outcome {
                 Outcome::Failed(Failure::Code(code)) => (Some(*code), None, None),
+                Outcome::Ran => (Some(0), None, None),
                 Outcome::Failed(Failure::Signal(signal)) => (None, Some(*signal), None),
                 Outcome::Skipped(cause) => (None, None, Some(cause)),
                 _ => (None, None, None),
@@ -167,7 +185,11 @@ impl Report {
                 "skipped": self.count(|outcome| matches!(outcome, Outcome::Skipped(_))),
                 "stopped": self.count(|outcome| *outcome == Outcome::Stopped),
             },
-            "remote": {"errors": self.remote_errors.0, "first_error": self.remote_errors.1},
+            "remote": {
+                "reading_errors": self.remote_errors.reading,
+                "writing_errors": self.remote_errors.writing,
+                "first_error": self.remote_errors.first,
+            },
             "tasks": self.tasks.iter().map(task).collect::<Vec<_>>(),
         })
     }
@@ -201,7 +223,11 @@ mod tests {
         Report {
             tasks: tasks.collect(),
             seconds: 1.26,
-            remote_errors: (2, Some("refused".into())),
+            remote_errors: RemoteErrors {
+                reading: 1,
+                writing: 1,
+                first: Some("refused".into()),
+            },
         }
     }
 
@@ -223,7 +249,7 @@ mod tests {
         );
         assert_eq!(
             all.remote_line().as_deref(),
-            Some("remote: 2 errors (refused)")
+            Some("remote: 2 errors while reading and writing (first: refused)")
         );
         assert!(!all.is_success() && all.is_stopped());
         let one = report(vec![Outcome::Ran]);

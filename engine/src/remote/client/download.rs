@@ -105,7 +105,9 @@ impl Client {
         let received = self.receive(key, response, file).await?;
         let wrong = |what: &str| {
             let address = &self.http.address;
-            let message = format!("artifact {key} of {address} has another {what} than announced");
+            let message = format!(
+                "artifact {key} of {address} has another {what} than announced; if it stays so, remove it from the storage"
+            );
             Failure::Artifact(Error::Remote(message))
         };
         if size.or(len).is_some_and(|size| size != received.size) {

@@ -13,7 +13,7 @@ use crate::{
     Error,
     config::duration,
     error::shorten,
-    http_client::chain,
+    http_client::cause,
     secret::{Secret, ServerUrl},
 };
 
@@ -85,11 +85,12 @@ impl Http {
         Err(self.broken("it redirects again and again"))
     }
 
-    /// A PUT to a URL that the gateway has handed out, without headers and body.
-    pub(super) fn put(&self, url: &str) -> Result<(RequestBuilder, bool), Failure> {
+    /// A PUT to a URL that the gateway has handed out, without headers and body; that URL, and whether it is the
+    /// gateway's own.
+    pub(super) fn put(&self, url: &str) -> Result<(RequestBuilder, Url, bool), Failure> {
         let url = self.parse(url)?;
         let is_own = self.is_own(&url);
-        Ok((self.request(Method::PUT, url), is_own))
+        Ok((self.request(Method::PUT, url.clone()), url, is_own))
     }
 
     /// A request; it has the token if it goes to the gateway.
@@ -116,10 +117,13 @@ impl Http {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        match timeout(self.timeout, request.send()).await {
+        let (client, request) = request.build_split();
+        let request = request.map_err(|error| self.broken(&cause(&error)))?;
+        let url = request.url().clone();
+        match timeout(self.timeout, client.execute(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(self.unreachable(error)),
-            Err(_) => Err(self.silent()),
+            Ok(Err(error)) => Err(self.unreachable(&url, &error)),
+            Err(_) => Err(self.silent(&url)),
         }
     }
 
@@ -146,8 +150,8 @@ impl Http {
     ) -> Result<Option<bytes::Bytes>, Failure> {
         match timeout(self.timeout, response.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(self.unreachable(error)),
-            Err(_) => Err(self.silent()),
+            Ok(Err(error)) => Err(self.unreachable(response.url(), &error)),
+            Err(_) => Err(self.silent(response.url())),
         }
     }
 
@@ -164,11 +168,10 @@ impl Http {
                 "the gateway at {address} redirects {doing} to {target}; set the URL of the gateway itself"
             )));
         }
-        let text = self.read(response, 4 << 10).await.unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let text = shorten(text.trim(), MAX_TEXT);
+        let body = self.read(response, 4 << 10).await.unwrap_or_default();
+        let reason = reason(&String::from_utf8_lossy(&body), status);
         let code = status.as_u16();
-        let error = Error::Remote(format!("{address} answered {doing} with {code}: {text}"));
+        let error = Error::Remote(format!("{address} answered {doing} with {code}: {reason}"));
         match status {
             StatusCode::UNAUTHORIZED => Failure::Gateway(error),
             StatusCode::TOO_MANY_REQUESTS => Failure::Transient(error),
@@ -185,30 +188,55 @@ impl Http {
         )))
     }
 
-    /// The failure for a connection that can't be made, or that breaks. The URL of a storage is a secret.
-    pub(super) fn unreachable(&self, error: reqwest::Error) -> Failure {
-        let is_late = error.is_timeout();
-        let (address, cause) = (&self.address, chain(&error.without_url()));
-        let message =
-            format!("the gateway at {address}, or its storage, can't be reached: {cause}");
-        match is_late {
+    /// The failure for a connection that can't be made, or that breaks.
+    pub(super) fn unreachable(&self, url: &Url, error: &reqwest::Error) -> Failure {
+        let (place, cause) = (self.place(url), cause(error));
+        let message = format!("{place} can't be reached: {cause}");
+        match error.is_timeout() {
             true => Failure::Gateway(Error::Timeout(message)),
             false => Failure::Transient(Error::Remote(message)),
         }
     }
 
-    /// The failure for a gateway that sends nothing.
-    pub(super) fn silent(&self) -> Failure {
-        let (address, time) = (&self.address, duration::format(self.timeout));
-        Failure::Gateway(Error::Timeout(format!(
-            "the gateway at {address}, or its storage, has not answered for {time}"
-        )))
+    /// The failure for a gateway or a storage that sends nothing.
+    pub(super) fn silent(&self, url: &Url) -> Failure {
+        let (place, time) = (self.place(url), duration::format(self.timeout));
+        let message = format!("{place} has not answered for {time}");
+        Failure::Gateway(Error::Timeout(message))
+    }
+
+    /// The server of a URL. The URL itself is a secret if it is signed.
+    fn place(&self, url: &Url) -> String {
+        let address = &self.address;
+        match self.is_own(url) {
+            true => format!("the gateway at {address}"),
+            false => {
+                let origin = url.origin().ascii_serialization();
+                format!("the storage at {origin} of the gateway at {address}")
+            }
+        }
     }
 
     fn parse(&self, url: &str) -> Result<Url, Failure> {
         let url = Url::parse(url).ok().filter(is_http);
         url.ok_or_else(|| self.broken("its URL is not one of http or https"))
     }
+}
+
+/// What a server says about a failure, in one line without control characters: the code of a storage, the first line of
+/// a text, and of a page nothing but the name of the status.
+fn reason(body: &str, status: StatusCode) -> String {
+    let code = body.split_once("<Code>");
+    let code = code.and_then(|(_, rest)| rest.split_once("</Code>"));
+    let mut lines = body.lines().map(str::trim);
+    let line = lines.find(|line| !line.is_empty());
+    let reason = match (code, line) {
+        (Some((code, _)), _) => code,
+        (None, Some(line)) if !line.starts_with('<') => line,
+        _ => status.canonical_reason().unwrap_or_default(),
+    };
+    let visible: String = reason.chars().filter(|char| !char.is_control()).collect();
+    shorten(&visible, MAX_TEXT).into_owned()
 }
 
 /// The value of a header as text.
@@ -226,4 +254,29 @@ fn is_redirect(status: StatusCode) -> bool {
 
 fn is_http(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && url.has_host()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reason_is_one_line() {
+        let status = StatusCode::BAD_GATEWAY;
+        let long = "x".repeat(MAX_TEXT + 1);
+        for (body, expected) in [
+            ("", "Bad Gateway"),
+            ("\n Forbidden \n", "Forbidden"),
+            ("first\nsecond", "first"),
+            ("\u{1b}[31mred\u{7}", "[31mred"),
+            ("<!DOCTYPE html>\n<html>\n</html>", "Bad Gateway"),
+            (
+                "<?xml version=\"1.0\"?>\n<Error><Code>SlowDown</Code></Error>",
+                "SlowDown",
+            ),
+            (&long, &format!("{}…", &long[..MAX_TEXT])),
+        ] {
+            assert_eq!(reason(body, status), expected, "{body:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::StatusCode;
+use reqwest::{Response, StatusCode};
 
 use super::{
     core::{Client, Direction},
@@ -65,15 +65,12 @@ impl Client {
             is_batch: true,
         };
         let response = self.http.post(NEGOTIATE_PATH, request.to_json()).await?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => return Ok(None),
-            StatusCode::FORBIDDEN => {
-                return Err(self.forbidden(response).await);
-            }
-            _ => return Err(self.http.refused("a negotiation", response).await),
+        if response.status() == StatusCode::BAD_REQUEST {
+            return Ok(None);
         }
-        let body = self.http.read(response, MAX_ANSWER).await?;
+        let Some(body) = self.answer(response).await? else {
+            return Ok(None);
+        };
         let batch: Option<NegotiatedBatch> = serde_json::from_slice(&body).ok();
         let has_all = |batch: &NegotiatedBatch| {
             let known = |item: &Item| batch.results.contains_key(&item.hash);
@@ -90,21 +87,47 @@ impl Client {
             is_batch: false,
         };
         let response = self.http.post(NEGOTIATE_PATH, request.to_json()).await?;
-        match (response.status(), action) {
-            (StatusCode::OK, _) => {}
-            (StatusCode::NOT_FOUND, Action::Download) => return Ok(Negotiated::Missing),
-            (StatusCode::FORBIDDEN, _) => return Err(self.forbidden(response).await),
-            _ => return Err(self.http.refused("a negotiation", response).await),
+        match (self.answer(response).await?, action) {
+            (Some(body), _) => {
+                let negotiated = serde_json::from_slice(&body);
+                negotiated.map_err(|_| self.http.broken("its negotiation is not understood"))
+            }
+            (None, Action::Download) => Ok(Negotiated::Missing),
+            (None, Action::Upload) => Err(self.no_gateway()),
         }
-        let body = self.http.read(response, MAX_ANSWER).await?;
-        let negotiated = serde_json::from_slice(&body);
-        negotiated.map_err(|_| self.http.broken("its negotiation is not understood"))
     }
 
-    /// A token that may not do this may not do it for any key.
-    async fn forbidden(&self, response: reqwest::Response) -> Failure {
+    /// The body of an answer; `None`: the gateway does not have the key.
+    async fn answer(&self, response: Response) -> Result<Option<Vec<u8>>, Failure> {
+        let status = response.status();
+        if !matches!(status, StatusCode::OK | StatusCode::NOT_FOUND) {
+            return Err(self.refused_negotiation(response).await);
+        }
+        let body = self.http.read(response, MAX_ANSWER).await?;
+        // Other servers have a page for what is absent.
+        let is_missing = || {
+            body.trim_ascii().eq_ignore_ascii_case(b"not found")
+                || matches!(serde_json::from_slice(&body), Ok(Negotiated::Missing))
+        };
+        match status {
+            StatusCode::OK => Ok(Some(body)),
+            _ if is_missing() => Ok(None),
+            _ => Err(self.no_gateway()),
+        }
+    }
+
+    fn no_gateway(&self) -> Failure {
+        let reason = "it answers a negotiation with 404; is this the URL of a gateway?";
+        self.http.broken(reason)
+    }
+
+    /// Only the size may be a problem of this artifact: the rest of the request is the same for every key.
+    async fn refused_negotiation(&self, response: Response) -> Failure {
+        let status = response.status();
         match self.http.refused("a negotiation", response).await {
-            Failure::Artifact(error) => Failure::Gateway(error),
+            Failure::Artifact(error) if status != StatusCode::PAYLOAD_TOO_LARGE => {
+                Failure::Gateway(error)
+            }
             other => other,
         }
     }

@@ -605,6 +605,36 @@ async fn original_gateway_is_asked_for_each_key() {
 }
 
 #[tokio::test]
+async fn server_that_is_no_gateway_is_asked_once_in_each_direction() {
+    let pages: [fn() -> Response; 4] = [
+        || Response::new(404, "<html>\n<h1>404 Not Found</h1>\n</html>"),
+        || Response::new(405, "Method Not Allowed"),
+        || Response::new(403, "<html>\n\n</html>"),
+        || Response::new(404, "404 page not found\n"),
+    ];
+    for page in pages {
+        let server = Server::sound(move |_, _| page()).await;
+        let client = server.client();
+        let items = ["a", "b", "c"].map(|key| Item {
+            hash: Key::parse(key).unwrap(),
+            sha256: None,
+            size: None,
+        });
+        let error = client.negotiate(Action::Download, &items).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.lines().count() == 1, "{error}");
+        for _ in 0..2 {
+            let uploaded = client
+                .upload(&key(), &file_of(b"a"), checksum(b"a"), 1)
+                .await;
+            assert!(matches!(uploaded, Err(Error::Remote(_))));
+        }
+        assert_eq!(server.seen().len(), 2, "{error}");
+        assert!(client.is_paused() && client.is_writing_paused());
+    }
+}
+
+#[tokio::test]
 async fn shorter_file_is_no_failure_of_the_gateway() {
     let server = Server::sound(|_, _| Response::new(500, "")).await;
     let client = server.client();

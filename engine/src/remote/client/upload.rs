@@ -117,7 +117,7 @@ impl Client {
         file: &Arc<File>,
         (sha256, size): (Checksum, u64),
     ) -> Result<Uploaded, Failure> {
-        let (mut request, is_own) = self.http.put(url)?;
+        let (mut request, url, is_own) = self.http.put(url)?;
         for (name, value) in headers {
             if OWN_HEADERS.iter().any(|own| name.eq_ignore_ascii_case(own)) {
                 return Err(self
@@ -136,8 +136,8 @@ impl Client {
             .body(reqwest::Body::wrap(body))
             .send();
         let response = tokio::select! {
-            response = sending => response.map_err(|error| self.http.unreachable(error))?,
-            () = self.stalled(&progress) => return Err(self.http.silent()),
+            response = sending => response.map_err(|error| self.http.unreachable(&url, &error))?,
+            () = self.stalled(&progress) => return Err(self.http.silent(&url)),
         };
         self.outcome(response).await
     }
