@@ -214,7 +214,8 @@ function delivered(): void
     foreach ([1000 => 30_000, 9600 => 10_000] as $bytes => $count) {
         $envelope = envelope($bytes);
         [$rates, $slow, $cpu, $bare, $bareCpu] = [[], [], [], [], []];
-        $ready = strlen(gzencode($envelope, 1));
+        $length = strlen($envelope);
+        $ready = $length < 1200 ? $length : strlen(gzencode($envelope, 1));
         for ($round = 0; $round <= 3; $round++) {
             // A client that does nothing but post, as many at a time.
             [$rate, $us] = array_map(floatval(...), explode(' ', run([environment('PILLION_SINK'), 'post', 'http://' . sink() . '/api/1/envelope/', "$count", "$ready"])));

@@ -1,7 +1,10 @@
 //! Shared by all network clients: the process's cryptography provider and error messages. Certificates are in `tls`.
 //! Any thread.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    io,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use reqwest::header::DATE;
 
@@ -34,7 +37,7 @@ pub(crate) async fn probe(
     timeout: Duration,
 ) -> Result<ServerAnswer, String> {
     let answer = request.timeout(timeout).send().await;
-    let answer = answer.map_err(|error| chain(&error.without_url()))?;
+    let answer = answer.map_err(|error| cause(&error.without_url()))?;
     Ok(ServerAnswer::of(&answer))
 }
 
@@ -51,12 +54,19 @@ impl ServerAnswer {
 }
 
 /// The innermost cause of an error, such as `Connection refused (os error 111)`; passwords in URLs are masked.
-pub(crate) fn cause(error: &dyn std::error::Error) -> String {
+pub(crate) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    mask_url(&cause.to_string()).into_owned()
+    // The connector's; one for a late answer, and one of the system, have other types.
+    let is_late = cause.downcast_ref::<io::Error>().is_some_and(|error| {
+        error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
+    });
+    match is_late {
+        true => "no connection in time".into(),
+        false => mask_url(&cause.to_string()).into_owned(),
+    }
 }
 
 /// Formats an error with all its causes, the innermost last; passwords in URLs are masked.

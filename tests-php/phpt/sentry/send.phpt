@@ -14,7 +14,7 @@ var_dump(Sentry\flush(30));
 $seen = $sentry->seen();
 usort($seen, fn ($a, $b) => $a['path'] <=> $b['path']);
 foreach ($seen as $one) {
-    echo $one['path'], ' ', $one['encoding'], ' ', json_encode($one['error']), ' ', json_encode($one['items']), "\n";
+    echo $one['path'], ' ', json_encode($one['error']), ' ', json_encode($one['items']), "\n";
 }
 var_dump(1 === preg_match('/^Sentry sentry_version=7, sentry_client=pillion\/[\d.]+, sentry_key=0123456789abcdef$/', $seen[0]['auth']));
 // An envelope without items is not sent.
@@ -43,9 +43,9 @@ bool(true)
 bool(true)
 bool(true)
 bool(true)
-/api/1/envelope/ gzip null [[{"type":"event"},{"message":"umlauts \u00e4\u00f6\u00fc and a \u0000"}]]
-/api/7/envelope/ gzip null [[{"type":"event"},{"message":"boom"}]]
-/api/8/envelope/ gzip null [[{"type":"session"},[]]]
+/api/1/envelope/ null [[{"type":"event"},{"message":"umlauts \u00e4\u00f6\u00fc and a \u0000"}]]
+/api/7/envelope/ null [[{"type":"event"},{"message":"boom"}]]
+/api/8/envelope/ null [[{"type":"session"},[]]]
 bool(true)
 bool(false)
 bool(false)

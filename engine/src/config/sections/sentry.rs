@@ -25,7 +25,7 @@ settings! {
         timeout as "transport.timeout": Duration = duration(millis(10), HOUR, "30s");
         /// Timeout of connecting to Sentry.
         connect_timeout as "transport.connect_timeout": Duration = duration(millis(10), HOUR, "10s");
-        /// Whether envelopes are compressed with gzip.
+        /// Whether envelopes above 1.2 KB are compressed with gzip.
         compression as "transport.compression": bool = flag("on");
         /// Level of gzip; 6 saves a tenth more and takes twice as long.
         compression_level as "transport.compression_level": u32 = number(1, 9, "1");

@@ -118,11 +118,11 @@ impl Http {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let (client, request) = request.build_split();
-        let request = request.map_err(|error| self.broken(&cause(&error)))?;
+        let request = request.map_err(|error| self.broken(&cause(&error.without_url())))?;
         let url = request.url().clone();
         match timeout(self.timeout, client.execute(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(self.unreachable(&url, &error)),
+            Ok(Err(error)) => Err(self.unreachable(&url, error)),
             Err(_) => Err(self.silent(&url)),
         }
     }
@@ -150,7 +150,7 @@ impl Http {
     ) -> Result<Option<bytes::Bytes>, Failure> {
         match timeout(self.timeout, response.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(self.unreachable(response.url(), &error)),
+            Ok(Err(error)) => Err(self.unreachable(response.url(), error)),
             Err(_) => Err(self.silent(response.url())),
         }
     }
@@ -189,10 +189,11 @@ impl Http {
     }
 
     /// The failure for a connection that can't be made, or that breaks.
-    pub(super) fn unreachable(&self, url: &Url, error: &reqwest::Error) -> Failure {
-        let (place, cause) = (self.place(url), cause(error));
+    pub(super) fn unreachable(&self, url: &Url, error: reqwest::Error) -> Failure {
+        let is_late = error.is_timeout();
+        let (place, cause) = (self.place(url), cause(&error.without_url()));
         let message = format!("{place} can't be reached: {cause}");
-        match error.is_timeout() {
+        match is_late {
             true => Failure::Gateway(Error::Timeout(message)),
             false => Failure::Transient(Error::Remote(message)),
         }

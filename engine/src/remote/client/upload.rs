@@ -136,7 +136,7 @@ impl Client {
             .body(reqwest::Body::wrap(body))
             .send();
         let response = tokio::select! {
-            response = sending => response.map_err(|error| self.http.unreachable(&url, &error))?,
+            response = sending => response.map_err(|error| self.http.unreachable(&url, error))?,
             () = self.stalled(&progress) => return Err(self.http.silent(&url)),
         };
         self.outcome(response).await

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Error, Result,
     backoff::{self, Jitter},
-    http_client::chain,
+    http_client::cause,
 };
 
 /// Attempts of a request that the storage does not answer, or answers with 5xx or 429.
@@ -131,7 +131,7 @@ pub(super) fn silent(limit: Duration) -> Error {
 
 /// The URL of an own request is a secret.
 pub(super) fn unanswered(error: reqwest::Error) -> Error {
-    let cause = chain(&error.without_url());
+    let cause = cause(&error.without_url());
     Error::Remote(format!("the object storage can't be reached: {cause}"))
 }
 

@@ -17,7 +17,7 @@ use crate::{
     descriptors,
     dns::Dns,
     host::clock,
-    http_client::{ServerAnswer, chain, install_crypto, probe},
+    http_client::{ServerAnswer, cause, chain, install_crypto, probe},
     sentry::protocol::rate_limit::{self, RateLimit},
     tls,
 };
@@ -169,7 +169,7 @@ impl Client {
         let (outcome, status, limits) = match post.send().await {
             Err(error) => {
                 let is_unreachable = error.is_connect();
-                let why = chain(&error.without_url());
+                let why = cause(&error.without_url());
                 let outcome = match is_unreachable {
                     true => Outcome::Unreachable(why),
                     false => Outcome::Unanswered(why),

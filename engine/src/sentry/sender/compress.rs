@@ -6,6 +6,8 @@ use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
 use crate::threads::blocking;
 
+/// Smaller bodies fit into one packet as they are.
+const MIN_SIZE: usize = 1200;
 /// Larger bodies are compressed on a blocking thread, because they would hold up the runtime.
 const BLOCKING_THRESHOLD: usize = 256 << 10;
 
@@ -31,9 +33,10 @@ impl Compressor {
         deflate.take();
     }
 
-    /// Compresses a body. Returns it unchanged, and `false`, if compression is off or fails.
+    /// Compresses a body. Returns it unchanged, and `false`, if it is small, or if compression is off or fails.
     pub(super) async fn gzip(&self, body: Vec<u8>) -> (Vec<u8>, bool) {
-        let Some(level) = self.level else {
+        let level = self.level.filter(|_| body.len() >= MIN_SIZE);
+        let Some(level) = level else {
             return (body, false);
         };
         if body.len() < BLOCKING_THRESHOLD {

@@ -43,7 +43,7 @@ fn unanswered_connect_costs_the_connect_timeout() {
     assert!(process.flush());
     let reasons = letters(&process);
     assert!(
-        reasons.len() == 1 && reasons[0].contains("(Connect)"),
+        reasons.len() == 1 && reasons[0].contains("no connection in time"),
         "{reasons:?}"
     );
     assert!(process.count(Count::Retries) >= 1);

@@ -128,7 +128,7 @@ fn losses(list: &[(&str, &str, u64)]) -> Vec<(String, String, u64)> {
 }
 
 #[test]
-fn envelope_arrives_unchanged_with_auth_gzip_and_sent_at() {
+fn envelope_arrives_unchanged_with_auth_and_sent_at() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let process = TestProcess::open(dir.path(), settings(&server));
@@ -141,7 +141,7 @@ fn envelope_arrives_unchanged_with_auth_gzip_and_sent_at() {
             .starts_with("Sentry sentry_version=7, sentry_client=pillion/")
     );
     assert!(seen.auth.ends_with("sentry_key=0123456789abcdef"));
-    assert_eq!((seen.encoding.as_str(), seen.error), ("gzip", None));
+    assert_eq!((seen.encoding.as_str(), seen.error), ("", None));
     assert_eq!(seen.header["event_id"], id(7).as_str());
     assert!(!seen.header["sent_at"].as_str().unwrap().starts_with("2001"));
     assert_eq!(seen.items[0].1["message"], "no 7");
@@ -153,19 +153,26 @@ fn envelope_arrives_unchanged_with_auth_gzip_and_sent_at() {
 }
 
 #[test]
-fn compression_can_be_switched_off() {
-    let server = FakeSentry::anywhere().unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let process = TestProcess::open(
-        dir.path(),
-        SentrySettings {
-            compression: false,
-            ..settings(&server)
-        },
-    );
-    process.sentry.send(&event(1), None).unwrap();
-    assert!(process.flush());
-    assert_eq!(server.seen()[0].encoding, "");
+fn large_envelope_is_compressed_unless_that_is_off() {
+    for (compression, encoding) in [(true, "gzip"), (false, "")] {
+        let server = FakeSentry::anywhere().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let process = TestProcess::open(
+            dir.path(),
+            SentrySettings {
+                compression,
+                ..settings(&server)
+            },
+        );
+        let message = "large ".repeat(400);
+        let envelope = String::from_utf8(event(1)).unwrap();
+        let envelope = envelope.replace("no 1", &message);
+        process.sentry.send(envelope.as_bytes(), None).unwrap();
+        assert!(process.flush());
+        let seen = server.seen().remove(0);
+        assert_eq!((seen.encoding.as_str(), seen.error), (encoding, None));
+        assert_eq!(seen.items[0].1["message"], message.as_str());
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{
     body_decoder::{BodyDecoder, too_large, truncated},
     error::AttemptError,
 };
-use crate::{Error, config::duration, http_client::chain, runtime::CancellationToken};
+use crate::{Error, config::duration, http_client::cause, runtime::CancellationToken};
 
 /// The limit of bytes that wait for the disk. Beyond it the body is not read.
 const MAX_BUFFERED: usize = 512 << 10;
@@ -104,7 +104,7 @@ async fn next_chunk(
 ) -> Result<Option<impl Deref<Target = [u8]> + use<>>, AttemptError> {
     match tokio::time::timeout(idle_timeout, response.chunk()).await {
         Ok(Ok(chunk)) => Ok(chunk),
-        Ok(Err(error)) => Err(truncated(&chain(&error))),
+        Ok(Err(error)) => Err(truncated(&cause(&error))),
         Err(_) => Err(truncated(&format!(
             "no data for {}",
             duration::format(idle_timeout)

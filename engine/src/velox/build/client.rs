@@ -25,7 +25,7 @@ use crate::{
     config::VeloxSettings,
     descriptors,
     dns::Dns,
-    http_client::{ServerAnswer, chain, install_crypto},
+    http_client::{ServerAnswer, cause, chain, install_crypto},
     secret::{Secret, ServerUrl},
     tls,
 };
@@ -119,7 +119,7 @@ impl Client {
     pub(in crate::velox) async fn probe(&self) -> Result<ServerAnswer, String> {
         let request = self.post_build("{}".to_owned()).timeout(self.idle_timeout);
         let sent = request.send().await;
-        let response = sent.map_err(|error| chain(&error.without_url()))?;
+        let response = sent.map_err(|error| cause(&error.without_url()))?;
         let answer = ServerAnswer::of(&response);
         let status = response.status();
         let location = response.headers().get(LOCATION);
@@ -196,7 +196,7 @@ impl Client {
     fn connection_error(&self, error: reqwest::Error) -> AttemptError {
         let error = error.without_url();
         let address = &self.address;
-        let reason = chain(&error);
+        let reason = cause(&error);
         if let Some(reason) = rejected_certificate(&error) {
             return AttemptError::remote(format!(
                 "velox server at {address} has a certificate that is not trusted ({reason}); velox.ca_file may name the authority that signed it"
