@@ -3,10 +3,11 @@
 # threads or for the PHP with them, `build.sh pillion|fake-velox|fake-sentry|fake-redis|pillion-fixtures|pillion-sink|
 # chaos` a program, `build.sh failpoints` an extension for the chaos tests that kills its process at failpoints,
 # `build.sh debug` one for the debug PHP, with Rust's checks of overflows and assertions. Fast if nothing has changed.
+# PILLION_PROFILE=demo: release products are compiled in less time, and are slower.
 
 . "$(dirname "$0")/lib.sh"
 
-profile=release options=(--release)
+profile=${PILLION_PROFILE:-release} options=(--profile "${PILLION_PROFILE:-release}")
 case ${1:-} in
     nts | zts) php=$1 package=pillion file=libpillion.so ;;
     # The programs run beside any PHP. One cargo call must not build them together with the extension: cargo would

@@ -6,6 +6,7 @@
 . "$PILLION_ROOT/scripts/checks.sh"
 
 "$PILLION_ROOT/scripts/setup.sh" base
+export PILLION_PROFILE=${PILLION_PROFILE:-demo}
 [ -n "${PILLION_SO:-}" ] || say 'building the extension'
 PILLION_SO=${PILLION_SO:-$("$PILLION_ROOT/scripts/build.sh" nts)}
 [ -n "${PILLION_BIN:-}" ] || say 'building the program'

@@ -2,6 +2,8 @@
 # Functions of the demos: steps, progress of long commands, servers that end with the demo. Sourced after lib.sh, by
 # scripts that have set $logs.
 
+export PILLION_PROFILE=${PILLION_PROFILE:-demo}
+
 bold='' dim='' plain='' redraw=''
 if [ -t 1 ]; then
     bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m' redraw=$'\r\e[2K'

@@ -7,6 +7,7 @@ use std::{
 };
 
 use reqwest::header::DATE;
+use rustls::InvalidMessage;
 
 use crate::{secret::mask_url, time::parse_http_date};
 
@@ -63,10 +64,15 @@ pub(crate) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     let is_late = cause.downcast_ref::<io::Error>().is_some_and(|error| {
         error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
     });
-    match is_late {
-        true => "no connection in time".into(),
-        false => mask_url(&cause.to_string()).into_owned(),
+    if is_late {
+        return "no connection in time".into();
     }
+    if let Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) =
+        cause.downcast_ref()
+    {
+        return "the server does not speak TLS".into();
+    }
+    mask_url(&cause.to_string()).into_owned()
 }
 
 /// Formats an error with all its causes, the innermost last; passwords in URLs are masked.

@@ -105,7 +105,7 @@ pub struct Arguments {
     #[arg(long, value_name = "SIZE", default_value = "10GB", value_parser = parse_size)]
     store_size: u64,
 
-    /// Time for an answer of the gateway, and longest silence of a transfer
+    /// Time for an answer of the gateway, longest silence of a transfer, and time that slow answers may cost in all
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     remote_timeout: Duration,
 
@@ -185,6 +185,9 @@ fn try_run(arguments: &Arguments) -> Result<u8> {
             false => plan::text(&run),
         };
         print(&plan)?;
+        if let Some(line) = run.results.remote().line() {
+            remark(&line);
+        }
         return Ok(0);
     }
     let report = run.execute();
@@ -193,11 +196,7 @@ fn try_run(arguments: &Arguments) -> Result<u8> {
         (false, true) => signals.exit_code(),
         (false, false) => 1,
     };
-    if let Some(line) = setup
-        .remote_problem
-        .clone()
-        .or_else(|| report.remote_line())
-    {
+    if let Some(line) = report.remote.line() {
         remark(&line);
     }
     if arguments.json {

@@ -77,5 +77,9 @@ pub(super) fn json(run: &Run<'_>) -> Value {
         })
     };
     let nodes = run.graph.nodes.iter().zip(&run.identities.list);
-    json!({"version": 1, "tasks": nodes.map(task).collect::<Vec<_>>()})
+    json!({
+        "version": 1,
+        "remote": run.results.remote().json(),
+        "tasks": nodes.map(task).collect::<Vec<_>>(),
+    })
 }

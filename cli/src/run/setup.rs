@@ -23,8 +23,6 @@ use crate::{output::remark, setting_arguments::SettingArguments};
 pub(super) struct Setup {
     pub results: Results,
     pub records: Option<Records>,
-    /// The line about a gateway that can't be used.
-    pub remote_problem: Option<String>,
 }
 
 impl Setup {
@@ -33,7 +31,6 @@ impl Setup {
         let mut setup = Self {
             results: Results::default(),
             records: None,
-            remote_problem: None,
         };
         match setup.open_store(arguments) {
             Ok(()) => {}
@@ -44,7 +41,7 @@ impl Setup {
         }
         match Self::open_gateway(arguments, &pipeline.remote, runtime, stop) {
             Ok(gateway) => setup.results.gateway = gateway,
-            Err(why) => setup.remote_problem = Some(format!("remote: not used ({why})")),
+            Err(why) => setup.results.unused_gateway = Some(why),
         }
         setup
     }
@@ -73,7 +70,7 @@ impl Setup {
         });
         let client = client.map_err(|error| error.to_string())?;
         let budget = Budget {
-            negotiation: arguments.remote_timeout,
+            patience: arguments.remote_timeout,
             ..Budget::default()
         };
         let is_written = mode == RemoteMode::ReadWrite;

@@ -27,7 +27,7 @@ pipeline:
     outputs: [many]
 ";
 
-fn eventually(mut happened: impl FnMut() -> bool) {
+pub fn eventually(mut happened: impl FnMut() -> bool) {
     let late = Instant::now() + Duration::from_secs(30);
     while !happened() {
         assert!(Instant::now() < late, "not within 30 seconds");

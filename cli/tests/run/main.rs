@@ -135,6 +135,22 @@ fn dry_run_changes_nothing() {
 }
 
 #[test]
+fn patterns_that_match_nothing_are_remarked() {
+    let text = "packages: [., gone/*]\npipeline: {build: {command: 'true', inputs: ['sr/**'], outputs: [dist]}}";
+    let checkout = Checkout::new(&[("velocity.yml", text), ("src/a", "a")]);
+    let output = checkout.run(&["build"]);
+    let messages = stderr(&output);
+    assert_eq!(output.status.code(), Some(0));
+    for words in [
+        "velocity.yml:1: packages: \"gone/*\" matches no directory",
+        ": inputs match no file",
+        "the command has made none of its outputs",
+    ] {
+        assert!(messages.contains(words), "{messages}");
+    }
+}
+
+#[test]
 fn inputs_changed_by_the_command_are_not_stored() {
     let text = ONE.replace("echo built", "echo more >> src/a");
     let checkout = Checkout::new(&[("velocity.yml", &text), ("src/a", "first")]);

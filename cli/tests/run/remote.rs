@@ -2,13 +2,24 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
+    time::Duration,
 };
 
-use crate::checkout::{Checkout, stderr};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::{
+    checkout::{Checkout, stderr},
+    kills::eventually,
+};
 
 /// A gateway over a directory, killed when it is dropped.
 struct Gateway {
@@ -124,25 +135,64 @@ fn silent_gateway_is_waited_for_once() {
     assert_eq!(connections, 1);
 }
 
-#[test]
-fn page_of_another_server_is_no_part_of_the_message() {
+/// A server that answers each connection with one response, made of its address, and of the request's first line and body; `None`: it says
+/// nothing more. Returns its address and the number of requests so far.
+fn server(
+    answer: impl Fn(SocketAddr, &str, &str) -> Option<String> + Send + Sync + 'static,
+) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let requests = thread::spawn(move || {
-        let mut requests = 0;
-        while let Ok((mut stream, _)) = listener.accept() {
-            let mut bytes = [0; 4096];
-            if !matches!(stream.read(&mut bytes), Ok(1..)) {
-                break;
-            }
-            requests += 1;
-            let page = "<html>\n<body>\n<h1>Not here</h1>\n</body>\n</html>\n";
-            let head = "HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nConnection: close";
-            let length = page.len();
-            let _ = write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{page}");
+    let (answer, requests) = (Arc::new(answer), Arc::new(AtomicUsize::new(0)));
+    let counter = Arc::clone(&requests);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (stream, answer, counter) =
+                (stream.unwrap(), Arc::clone(&answer), Arc::clone(&counter));
+            thread::spawn(move || {
+                let mut reader = BufReader::new(&stream);
+                let (mut head, mut length) = (String::new(), 0);
+                let mut first = String::new();
+                loop {
+                    head.clear();
+                    if reader.read_line(&mut head).unwrap_or(0) == 0 {
+                        return;
+                    }
+                    if first.is_empty() {
+                        first.clone_from(&head);
+                    }
+                    if let Some(value) = head.to_lowercase().strip_prefix("content-length:") {
+                        length = value.trim().parse().unwrap();
+                    }
+                    if head.trim().is_empty() {
+                        break;
+                    }
+                }
+                let mut body = vec![0; length];
+                let _ = reader.read_exact(&mut body);
+                counter.fetch_add(1, Ordering::SeqCst);
+                match answer(address, &first, &String::from_utf8_lossy(&body)) {
+                    Some(response) => {
+                        let _ = (&stream).write_all(response.as_bytes());
+                    }
+                    None => {
+                        let _ = reader.read(&mut [0]);
+                    }
+                }
+            });
         }
-        requests
     });
+    (address, requests)
+}
+
+fn response(status: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+#[test]
+fn page_of_another_server_is_no_part_of_the_message() {
+    let page = "<html>\n<body>\n<h1>Not here</h1>\n</body>\n</html>\n";
+    let (address, requests) = server(|_, _, _| Some(response("404 Not Found", page)));
     let checkout = checkout(&format!("http://{address}"));
     let (messages, runs) = run(&checkout, &[]);
     assert_eq!(runs, 3);
@@ -150,11 +200,99 @@ fn page_of_another_server_is_no_part_of_the_message() {
         messages.contains("is this the URL of a gateway?)") && !messages.contains("<h"),
         "{messages}"
     );
-    // An empty connection ends the server.
-    drop(TcpStream::connect(address).unwrap());
-    let requests = requests.join().unwrap();
-    // One negotiation, and an upload of each task that was under way before the first one had failed.
+    // One negotiation, and the uploads that were under way before the first one had failed.
+    let requests = requests.load(Ordering::SeqCst);
     assert!((2..=4).contains(&requests), "{requests}");
+}
+
+#[test]
+fn slow_gateway_is_left_alone_after_some_answers() {
+    let downloads = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&downloads);
+    let (address, _) = server(move |address, first, body| {
+        // Longer than an answer may take, and shorter than silence.
+        thread::sleep(Duration::from_millis(1700));
+        if first.starts_with("GET") {
+            counter.fetch_add(1, Ordering::SeqCst);
+            return Some(response("404 Not Found", "File not found"));
+        }
+        let request: Value = serde_json::from_str(body).unwrap();
+        let Some(keys) = request["hashes"].as_array() else {
+            return Some(response("200 OK", r#"{"status":"skipped"}"#));
+        };
+        let found = json!({"status": "found", "url": format!("http://{address}/")});
+        let results = keys
+            .iter()
+            .map(|item| (item["hash"].as_str().unwrap().to_owned(), found.clone()));
+        let results = Value::Object(results.collect());
+        Some(response("200 OK", &json!({"results": results}).to_string()))
+    });
+    let checkout = checkout(&format!("http://{address}"));
+    let output = checkout
+        .start(&[
+            "a",
+            "b",
+            "c",
+            "--remote-timeout",
+            "2s",
+            "--concurrency",
+            "1",
+        ])
+        .env("VC_AUTH_TOKEN", "t0ken")
+        .output()
+        .unwrap();
+    let messages = stderr(&output);
+    assert_eq!((output.status.code(), checkout.runs()), (Some(0), 3));
+    assert!(
+        messages.contains("is slow: its answers take 2s longer"),
+        "{messages}"
+    );
+    // After the negotiation, two of three.
+    assert_eq!(downloads.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn upload_that_a_signal_ends_is_reported() {
+    let (address, requests) = server(|_, _, body| match body.contains("upload") {
+        true => None,
+        false => Some(response("404 Not Found", "Not found")),
+    });
+    let checkout = checkout(&format!("http://{address}"));
+    let child = checkout
+        .start(&["a", "--remote-timeout", "1h", "--json"])
+        .env("VC_AUTH_TOKEN", "t0ken")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The whole negotiation, that of the key, and the upload's.
+    eventually(|| requests.load(Ordering::SeqCst) == 3);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let messages = stderr(&output);
+    assert_eq!((output.status.code(), checkout.runs()), (Some(0), 1));
+    let line = "remote: 1 error while writing (1 upload not done when the run was stopped)";
+    assert!(messages.contains(line), "{messages}");
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["remote"]["writing_errors"], 1);
+}
+
+#[test]
+fn dry_run_and_json_tell_about_the_gateway() {
+    let (address, _) = server(|_, _, _| Some(response("401 Unauthorized", "Unauthorized")));
+    let checkout = checkout(&format!("http://{address}"));
+    let plan = checkout
+        .start(&["a", "--dry-run"])
+        .env("VC_AUTH_TOKEN", "t0ken")
+        .output()
+        .unwrap();
+    let line = "remote: 1 error while reading (";
+    assert!(stderr(&plan).contains(line), "{}", stderr(&plan));
+    // Without a token.
+    let output = checkout.run(&["a", "--json"]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let why = json["remote"]["not_used"].as_str().unwrap();
+    assert!(why.contains("VC_AUTH_TOKEN is not set"), "{why}");
 }
 
 #[test]

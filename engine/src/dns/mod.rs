@@ -108,7 +108,11 @@ impl Dns {
             return Ok(vec![address]);
         }
         descriptors::reserve_stdio();
-        let found = self.0.addresses(host).await.map_err(io::Error::other);
+        let found = self.0.addresses(host).await;
+        let found = found.map_err(|error| match error.is_no_records_found() {
+            true => io::Error::new(io::ErrorKind::NotFound, "the host name is not known"),
+            false => io::Error::other(error),
+        });
         descriptors::reserve_stdio();
         found
     }

@@ -44,6 +44,13 @@ impl Cleaning {
         }
     }
 
+    /// Cleans soon, because the storage has no space.
+    pub(super) fn no_space(&self) {
+        if self.limits.max_bytes > 0 {
+            self.is_full.notify_one();
+        }
+    }
+
     /// Cleans for as long as it is polled.
     pub(super) async fn run(&self, storage: &Storage) {
         if self.limits.retention.is_zero() && self.limits.max_bytes == 0 {

@@ -115,6 +115,9 @@ impl Gateway {
             .receive_and_store(role, space, key, &mut upload, claims)
             .await;
         let has_begun = upload.has_begun;
+        if matches!(stored, Err(UploadError::Full)) {
+            self.cleaning.no_space();
+        }
         let result = match &stored {
             // Clients of this protocol have negotiated, which counted.
             Ok(()) if is_negotiated => None,
@@ -298,7 +301,10 @@ fn report_full(error: &Error) {
         return;
     }
     *reported = Some(Instant::now());
-    log::error!(error:%; "storage full, uploads are refused; with gateway.max_size, artifacts unused longest are removed in time");
+    log::error!(
+        error:%;
+        "storage full, uploads are refused; gateway.max_size, well below the size of the disk, removes artifacts in time"
+    );
 }
 
 /// Reads a part of a refused body.

@@ -30,15 +30,24 @@ pub fn parse(text: &str, env: ReadEnv<'_>) -> (Option<Pipeline>, Vec<Problem>) {
         }
     };
     let mut reader = Reader::default();
-    let pipeline = read(&mut reader, &document, env);
-    check_references(&mut reader, &pipeline);
+    let mut references = Vec::new();
+    let pipeline = read(&mut reader, &mut references, &document, env);
+    check_references(&mut reader, &pipeline, &references);
     check_overlaps(&mut reader, &pipeline);
     let problems = reader.finish();
     let is_usable = !problems.iter().any(|problem| problem.is_error);
     (is_usable.then_some(pipeline), problems)
 }
 
-fn read(reader: &mut Reader, document: &Node, env: ReadEnv<'_>) -> Pipeline {
+/// An entry of `depends_on`, with its key and its line.
+type Reference = (String, u64, Dependency);
+
+fn read(
+    reader: &mut Reader,
+    references: &mut Vec<Reference>,
+    document: &Node,
+    env: ReadEnv<'_>,
+) -> Pipeline {
     let mut pipeline = Pipeline::default();
     if document.content == Content::Null {
         reader.error("pipeline", 1, "an empty file", "at least one task");
@@ -66,7 +75,7 @@ fn read(reader: &mut Reader, document: &Node, env: ReadEnv<'_>) -> Pipeline {
             "pipeline" => {
                 has_tasks = true;
                 for (name, line, node) in reader.map("pipeline", node) {
-                    if let Some(task) = task(reader, name, *line, node) {
+                    if let Some(task) = task(reader, references, name, *line, node) {
                         pipeline.tasks.insert(name.clone(), task);
                     }
                 }
@@ -104,7 +113,13 @@ fn packages(reader: &mut Reader, node: &Node) -> Vec<(Pattern, u64)> {
     items.into_iter().filter_map(parse).collect()
 }
 
-fn task(reader: &mut Reader, name: &str, line: u64, node: &Node) -> Option<Task> {
+fn task(
+    reader: &mut Reader,
+    references: &mut Vec<Reference>,
+    name: &str,
+    line: u64,
+    node: &Node,
+) -> Option<Task> {
     let own = name.rsplit_once('#').map_or(name, |(_, own)| own);
     if !is_task_name(own) || name.len() > MAX_NAME_LEN || name.starts_with('#') {
         let expected = "a name such as build, or package#build for one package";
@@ -132,21 +147,28 @@ fn task(reader: &mut Reader, name: &str, line: u64, node: &Node) -> Option<Task>
             }
             "inputs" => {
                 let parse = |text: &str| Pattern::parse(text);
-                task.inputs = items(reader, &at, node, "a pattern such as src/**", parse);
+                let inputs = items(reader, &at, node, "a pattern such as src/**", parse);
+                task.inputs = inputs.map(values);
             }
             "outputs" => {
                 let expected = "a path inside the package, such as dist/**";
                 let outputs = items(reader, &at, node, expected, pattern::output);
-                task.outputs = outputs.unwrap_or_default();
+                task.outputs = outputs.map(values).unwrap_or_default();
             }
             "depends_on" => {
                 let expected = "task, ^task or package#task";
                 let entries = items(reader, &at, node, expected, dependency);
-                task.depends_on = entries.unwrap_or_default();
+                let entries = entries.unwrap_or_default();
+                references.extend(
+                    entries
+                        .iter()
+                        .map(|(entry, line)| (at.clone(), *line, entry.clone())),
+                );
+                task.depends_on = values(entries);
             }
             "env_keys" => {
                 let entries = items(reader, &at, node, "the name of a variable", variable);
-                task.env_keys = entries.unwrap_or_default();
+                task.env_keys = entries.map(values).unwrap_or_default();
             }
             _ => reader.unknown(&section, key, *line, &TASK_KEYS),
         }
@@ -174,23 +196,27 @@ fn sort<T: Ord>(list: &mut Vec<T>) {
     list.dedup();
 }
 
-/// The items of a list; those that can't be parsed are problems.
+/// The items of a list with their lines; those that can't be parsed are problems.
 fn items<T>(
     reader: &mut Reader,
     key: &str,
     node: &Node,
     expected: &str,
     parse: impl Fn(&str) -> Result<T, String>,
-) -> Option<Vec<T>> {
+) -> Option<Vec<(T, u64)>> {
     let texts = reader.list(key, node)?;
     let parse = |(text, line): (&str, u64)| match parse(text) {
-        Ok(item) => Some(item),
+        Ok(item) => Some((item, line)),
         Err(why) => {
             reader.invalid(key, line, text, &why, expected);
             None
         }
     };
     Some(texts.into_iter().filter_map(parse).collect())
+}
+
+fn values<T>(items: Vec<(T, u64)>) -> Vec<T> {
+    items.into_iter().map(|(item, _)| item).collect()
 }
 
 fn dependency(text: &str) -> Result<Dependency, String> {
@@ -227,25 +253,18 @@ fn is_task_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('-') && name.chars().all(is_allowed)
 }
 
-fn check_references(reader: &mut Reader, pipeline: &Pipeline) {
-    for (name, task) in &pipeline.tasks {
-        for dependency in &task.depends_on {
-            let (written, wanted) = match dependency {
-                Dependency::Same(task) => (task.clone(), task),
-                Dependency::Upstream(task) => (format!("^{task}"), task),
-                Dependency::Of(package, task) => (format!("{package}#{task}"), task),
-            };
-            if !pipeline.has_task(wanted) {
-                let meant = suggest::closest(wanted, pipeline.task_names());
-                let meant = meant.map(|meant| format!(", such as {meant}"));
-                reader.invalid(
-                    &format!("pipeline.{name}.depends_on"),
-                    task.line,
-                    &written,
-                    "no such task",
-                    &format!("a task of pipeline{}", meant.unwrap_or_default()),
-                );
-            }
+fn check_references(reader: &mut Reader, pipeline: &Pipeline, references: &[Reference]) {
+    for (key, line, dependency) in references {
+        let (written, wanted) = match dependency {
+            Dependency::Same(task) => (task.clone(), task),
+            Dependency::Upstream(task) => (format!("^{task}"), task),
+            Dependency::Of(package, task) => (format!("{package}#{task}"), task),
+        };
+        if !pipeline.has_task(wanted) {
+            let meant = suggest::closest(wanted, pipeline.task_names());
+            let meant = meant.map(|meant| format!(", such as {meant}"));
+            let expected = format!("a task of pipeline{}", meant.unwrap_or_default());
+            reader.invalid(key, *line, &written, "no such task", &expected);
         }
     }
 }

@@ -63,7 +63,11 @@ pub(super) fn read(reader: &mut Reader, node: &Node, env: ReadEnv<'_>) -> Remote
     let Some((url, line)) = url else {
         return unusable("url", line, "not set");
     };
-    let url = match expand(url, env).and_then(|url| ServerUrl::parse(url.trim_end_matches('/'))) {
+    let expanded = expand(url, env);
+    if expanded.as_ref().is_ok_and(|url| url.trim().is_empty()) {
+        return unusable("url", line, "empty");
+    }
+    let url = match expanded.and_then(|url| ServerUrl::parse(url.trim_end_matches('/'))) {
         Ok(url) => url,
         Err(why) => return unusable("url", line, &why),
     };

@@ -81,6 +81,10 @@ fn remote_that_cannot_be_used_is_no_error() {
     );
     for (text, words) in [
         ("{enabled: true}", "line 1: remote.url: not set"),
+        (
+            "{enabled: true, url: '${NONE:-}'}",
+            "line 1: remote.url: empty",
+        ),
         ("{enabled: true, url: 'ftp://h'}", "remote.url: scheme"),
         (
             "{enabled: true, url: 'http://h', token: '${NONE}'}",
@@ -115,9 +119,9 @@ pipeline:
         "line 1: version: found \"2\" (another version); expected 1",
         "line 2: projectid: an unknown key, which has no effect; did you mean project_id?",
         "line 3: packages: found \"../out\" (outside the workspace)",
-        "line 5: pipeline.build.depends_on: found \"^bild\" (no such task); expected a task of pipeline, such as build",
         "line 7: pipeline.build.inputs: found \"a[\" (an invalid pattern",
         "line 10: pipeline.build.outputs: found \"../up\" (a path outside the package)",
+        "line 11: pipeline.build.depends_on: found \"^bild\" (no such task); expected a task of pipeline, such as build",
         "line 12: pipeline.build.env_keys: found \"A-B\" (no name of a variable)",
         "line 13: pipeline: found \"^bad\" (no name of a task)",
         "line 14: pipeline.empty: found no command; expected a command",

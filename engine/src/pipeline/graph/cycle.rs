@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Node;
+use crate::pipeline::file::FILE_NAME;
 
 /// Describes one cycle among the nodes that still wait for `waiting` others.
 pub(super) fn describe(nodes: &[Node<'_>], waiting: &[usize]) -> String {
@@ -22,17 +23,18 @@ pub(super) fn describe(nodes: &[Node<'_>], waiting: &[usize]) -> String {
         next = dependencies.into_iter().flatten().copied().find(is_stuck);
     }
     let cycle = path.get(start..).unwrap_or_default();
-    let mut ids: Vec<&str> = cycle
+    let mut cycle: Vec<&Node<'_>> = cycle
         .iter()
         .filter_map(|number| nodes.get(*number))
-        .map(|node| node.id.as_str())
         .collect();
-    let first = ids.iter().enumerate().min_by_key(|(_, id)| **id);
+    let first = cycle.iter().enumerate().min_by_key(|(_, node)| &node.id);
     let first = first.map_or(0, |(place, _)| place);
-    ids.rotate_left(first);
-    ids.extend(ids.first().copied());
+    cycle.rotate_left(first);
+    let line = cycle.first().map_or(1, |node| node.task.line);
+    cycle.extend(cycle.first().copied());
+    let ids: Vec<&str> = cycle.iter().map(|node| node.id.as_str()).collect();
     format!(
-        "found tasks that depend on each other: {}; expected no cycle",
+        "{FILE_NAME}:{line}: found tasks that depend on each other: {}; expected no cycle",
         ids.join(" → ")
     )
 }

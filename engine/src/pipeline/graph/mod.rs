@@ -14,7 +14,7 @@ use crate::{
     Error, Result,
     config::suggest,
     pipeline::{
-        file::{Dependency, Pipeline, Task},
+        file::{Dependency, FILE_NAME, Pipeline, Task},
         workspace::Workspace,
     },
 };
@@ -180,7 +180,8 @@ impl Builder<'_, '_> {
         let Some(node) = self.nodes.get(number) else {
             return Ok(());
         };
-        let (own, task, id) = (node.package, node.task, node.id.clone());
+        let (own, task) = (node.package, node.task);
+        let place = format!("{FILE_NAME}:{}: {}", task.line, node.id);
         let mut dependencies = Vec::new();
         for dependency in &task.depends_on {
             match dependency {
@@ -188,7 +189,7 @@ impl Builder<'_, '_> {
                     Some(needed) => dependencies.push(needed),
                     None => {
                         return Err(Error::Config(format!(
-                            "{id}: depends_on has {name:?}, which this package does not have"
+                            "{place}: depends_on has {name:?}, which this package does not have"
                         )));
                     }
                 },
@@ -199,12 +200,12 @@ impl Builder<'_, '_> {
                     dependencies.extend(needed.iter().filter_map(|needed| self.add(*needed, name)));
                 }
                 Dependency::Of(wanted, name) => {
-                    let needed = package(self.workspace, wanted, &id)?;
+                    let needed = package(self.workspace, wanted, &format!("{place}.depends_on"))?;
                     match self.add(needed, name) {
                         Some(needed) => dependencies.push(needed),
                         None => {
                             return Err(Error::Config(format!(
-                                "{id}: depends_on has {wanted}#{name}, which does not exist"
+                                "{place}: depends_on has {wanted}#{name}, which does not exist"
                             )));
                         }
                     }

@@ -90,7 +90,8 @@ fn task_of_one_package_exists_there_only() {
 fn cycle_is_named_with_its_path() {
     let text = "{pipeline: {a: {command: x, depends_on: [c]}, b: {command: x, depends_on: [a]}, c: {command: x, depends_on: [b]}, d: {command: x, depends_on: [a]}}}";
     let error = build(text, &[("p", &[])], &["d"]).unwrap_err().to_string();
-    assert!(error.contains("p#a → p#c → p#b → p#a"), "{error}");
+    let start = "velocity.yml:1: found tasks that depend on each other: p#a → p#c → p#b → p#a;";
+    assert!(error.starts_with(start), "{error}");
     let text = "{pipeline: {build: {command: x, depends_on: [^build]}}}";
     let error = build(text, &[("p", &[1]), ("q", &[0])], &["build"])
         .unwrap_err()

@@ -87,6 +87,11 @@ impl Sources<'_> {
         for (node, selection) in graph.nodes.iter().zip(&selections) {
             if let Ok(selection) = selection {
                 let files = selection.files(tree, self.outputs);
+                if files.is_empty() && has_patterns(node) {
+                    found
+                        .notes
+                        .push(format!("{}: inputs match no file", node.id));
+                }
                 let notes = selection.case_notes(tree, &files);
                 found
                     .notes
@@ -180,6 +185,12 @@ impl Sources<'_> {
         let key = parts.key().ok_or("no key")?;
         Ok(Identity { key, parts })
     }
+}
+
+/// Whether a task names its inputs, and there are any.
+fn has_patterns(node: &Node<'_>) -> bool {
+    let inputs = node.task.inputs.as_ref();
+    node.task.command.is_some() && inputs.is_some_and(|inputs| !inputs.is_empty())
 }
 
 /// The marks of the selected files.

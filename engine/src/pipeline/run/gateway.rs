@@ -1,7 +1,7 @@
 //! The gateway during a run: all keys in one negotiation, then downloads where a key is found and uploads in the
 //! background. Its errors are counted and never stop a task; after one that concerns the whole gateway it is not asked
-//! again in that direction, and after silence not at all, so that a run waits for a silent gateway once. Called from the
-//! threads of tasks; requests run on the runtime.
+//! again in that direction, and not at all after silence, or when its answers have taken too long in all: tasks wait for
+//! a gateway that is slow or silent for a bounded time. Called from the threads of tasks; requests run on the runtime.
 
 use std::{
     collections::BTreeMap,
@@ -10,15 +10,16 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::report::RemoteErrors;
+use super::report::{RemoteReport, counted};
 use crate::{
     Error, Result,
+    config::duration,
     pipeline::store::{ArtifactKey, Store},
     remote::{
         client::{Client, Uploaded},
@@ -27,16 +28,18 @@ use crate::{
     threads::blocking,
 };
 
+/// Bytes of an answer for which a second is no long time.
+const BYTES_PER_SECOND: u64 = 1_000_000;
 /// Uploads at once.
 const MAX_UPLOADS: usize = 4;
 
 /// The limits of a gateway's use.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
-    /// Time of the negotiation of all keys.
-    pub negotiation: Duration,
-    /// Time of one download or upload.
-    pub transfer: Duration,
+    /// Time for which all negotiations and downloads may be slow, beyond a second for each and one for each MB.
+    pub patience: Duration,
+    /// Time of one upload.
+    pub upload: Duration,
     /// Time that uploads have after the last task.
     pub uploads: Duration,
 }
@@ -45,8 +48,8 @@ impl Default for Budget {
     /// 10 seconds, one minute, half a minute.
     fn default() -> Self {
         Self {
-            negotiation: Duration::from_secs(10),
-            transfer: Duration::from_secs(60),
+            patience: Duration::from_secs(10),
+            upload: Duration::from_secs(60),
             uploads: Duration::from_secs(30),
         }
     }
@@ -68,9 +71,11 @@ pub struct Gateway {
 #[derive(Debug)]
 struct Shared {
     slots: Semaphore,
+    /// What is left of it.
+    patience: Mutex<Duration>,
     no_reading: AtomicBool,
     no_writing: AtomicBool,
-    errors: Mutex<RemoteErrors>,
+    errors: Mutex<RemoteReport>,
 }
 
 /// The direction of a request.
@@ -100,6 +105,7 @@ impl Gateway {
             uploads: Mutex::default(),
             shared: Arc::new(Shared {
                 slots: Semaphore::new(MAX_UPLOADS),
+                patience: Mutex::new(budget.patience),
                 no_reading: AtomicBool::new(false),
                 no_writing: AtomicBool::new(!is_written),
                 errors: Mutex::default(),
@@ -120,8 +126,9 @@ impl Gateway {
                 size: None,
             })
             .collect();
-        let client = self.client.within(self.budget.negotiation);
-        match self.request(client.negotiate(Action::Download, &items)) {
+        match self.read(0, |client| async move {
+            client.negotiate(Action::Download, &items).await
+        }) {
             Ok(mut found) => {
                 found.retain(|_, answer| matches!(answer, Negotiated::Found { .. }));
                 *lock(&self.found) = found;
@@ -144,13 +151,18 @@ impl Gateway {
         let found = lock(&self.found).get(key).cloned();
         let absent = || Error::Remote(format!("no artifact {key}"));
         let found = found.filter(|_| self.has(key)).ok_or_else(absent)?;
-        let client = self.client.within(self.budget.transfer);
-        match self.request(client.download_found(key, &found, file)) {
+        let size = match &found {
+            Negotiated::Found { size, .. } => size.unwrap_or(0),
+            _ => 0,
+        };
+        match self.read(size, |client| async move {
+            client.download_found(key, &found, file).await
+        }) {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(absent()),
             Err(error) => {
                 // An artifact that is damaged is a problem of its own.
-                let is_of_gateway = client.is_paused() || self.cancelled.is_cancelled();
+                let is_of_gateway = self.client.is_paused() || self.cancelled.is_cancelled();
                 self.shared.fail(Direction::Read, is_of_gateway, &error);
                 Err(error)
             }
@@ -162,7 +174,7 @@ impl Gateway {
         if self.shared.no_writing.load(Ordering::Relaxed) {
             return;
         }
-        let client = self.client.within(self.budget.transfer);
+        let client = self.client.within(self.budget.upload);
         let shared = Arc::clone(&self.shared);
         let upload = async move {
             let Ok(_slot) = shared.slots.acquire().await else {
@@ -181,37 +193,69 @@ impl Gateway {
         uploads.spawn_on(upload, &self.runtime);
     }
 
-    /// Waits for the uploads within the budget, gives up the others, and returns what went wrong in the run.
+    /// What has gone wrong so far.
     #[must_use]
-    pub fn finish(&self) -> RemoteErrors {
-        let mut uploads = std::mem::take(&mut *lock(&self.uploads));
-        let all = async { while uploads.join_next().await.is_some() {} };
-        let is_done = self.runtime.block_on(async {
-            tokio::select! {
-                () = all => true,
-                () = self.cancelled.cancelled() => true,
-                () = sleep(self.budget.uploads) => false,
-            }
-        });
-        if !is_done {
-            let seconds = self.budget.uploads.as_secs_f32();
-            let left = uploads.len();
-            let message = format!("{left} uploads not done {seconds} s after the last task");
-            self.shared
-                .fail(Direction::Write, true, &Error::Timeout(message));
-        }
+    pub fn report(&self) -> RemoteReport {
         lock(&self.shared.errors).clone()
     }
 
-    /// Makes a request, unless the run is stopped.
-    fn request<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {
-        self.runtime.block_on(async {
+    /// Waits for the uploads within the budget, and gives up the others.
+    pub fn finish(&self) {
+        let mut uploads = std::mem::take(&mut *lock(&self.uploads));
+        let all = async { while uploads.join_next().await.is_some() {} };
+        let seconds = self.budget.uploads.as_secs_f32();
+        let end = self.runtime.block_on(async {
             tokio::select! {
-                answer = request => answer,
+                () = all => None,
+                () = self.cancelled.cancelled() => Some("when the run was stopped".to_owned()),
+                () = sleep(self.budget.uploads) => Some(format!("{seconds} s after the last task")),
+            }
+        });
+        let left = uploads.len();
+        if let Some(when) = end.filter(|_| left > 0) {
+            let uploads = counted(left, "upload", "uploads");
+            let message = format!("{uploads} not done {when}");
+            self.shared
+                .fail(Direction::Write, true, &Error::Timeout(message));
+        }
+    }
+
+    /// Reads an answer of about `size` bytes, unless the run is stopped. A slow one uses up patience.
+    fn read<T, F: Future<Output = Result<T>>>(
+        &self,
+        size: u64,
+        read: impl FnOnce(Client) -> F,
+    ) -> Result<T> {
+        let (started, allowed) = (Instant::now(), allowance(size));
+        let patience = *lock(&self.shared.patience);
+        let client = self.client.within(allowed + patience);
+        let answer = self.runtime.block_on(async {
+            tokio::select! {
+                answer = read(client) => answer,
                 () = self.cancelled.cancelled() => Err(Error::Cancelled("the run is stopped".into())),
             }
-        })
+        });
+        let late = started.elapsed().saturating_sub(allowed);
+        let mut patience = lock(&self.shared.patience);
+        let is_used_up = *patience <= late;
+        *patience = patience.saturating_sub(late);
+        match answer {
+            Err(Error::Timeout(_)) if is_used_up => {
+                let address = self.client.address();
+                let budget = duration::format(self.budget.patience);
+                Err(Error::Timeout(format!(
+                    "the gateway at {address} is slow: its answers take {budget} longer than a second each and one \
+                     for each MB"
+                )))
+            }
+            answer => answer,
+        }
     }
+}
+
+/// The time that an answer of this size may take.
+fn allowance(size: u64) -> Duration {
+    Duration::from_secs(1) + Duration::from_millis(size.saturating_mul(1000) / BYTES_PER_SECOND)
 }
 
 async fn upload(client: &Client, key: ArtifactKey, store: Arc<Store>) -> Result<Uploaded> {
@@ -245,10 +289,10 @@ impl Shared {
         }
         let mut errors = lock(&self.errors);
         match direction {
-            Direction::Read => errors.reading += 1,
-            Direction::Write => errors.writing += 1,
+            Direction::Read => errors.reading_errors += 1,
+            Direction::Write => errors.writing_errors += 1,
         }
-        errors.first.get_or_insert_with(|| error.to_string());
+        errors.first_error.get_or_insert_with(|| error.to_string());
     }
 }
 

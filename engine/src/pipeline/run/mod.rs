@@ -20,7 +20,7 @@ use std::{thread, time::Instant};
 
 pub use command::Failure;
 pub use gateway::{Budget, Gateway};
-pub use report::{Outcome, Report, TaskReport};
+pub use report::{Outcome, RemoteReport, Report, TaskReport};
 pub use results::Results;
 use schedule::Schedule;
 pub use stop::Stop;
@@ -89,15 +89,16 @@ impl Run<'_> {
             }
             work();
         });
-        let gateway = self.results.gateway.as_ref();
-        let remote_errors = gateway.map(Gateway::finish).unwrap_or_default();
+        if let Some(gateway) = &self.results.gateway {
+            gateway.finish();
+        }
         if let Some(records) = self.records {
             records.clean();
         }
         Report {
             tasks: schedule.into_reports(self.graph),
             seconds: start.elapsed().as_secs_f64(),
-            remote_errors,
+            remote: self.results.remote(),
         }
     }
 

@@ -67,19 +67,52 @@ pub struct Report {
     pub tasks: Vec<(String, TaskReport)>,
     /// Seconds of the whole run.
     pub seconds: f64,
-    /// What went wrong with the gateway.
-    pub remote_errors: RemoteErrors,
+    /// The gateway.
+    pub remote: RemoteReport,
 }
 
 /// What went wrong with the gateway in a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RemoteErrors {
+pub struct RemoteReport {
+    /// The reason why the gateway of the file is not used.
+    pub unused: Option<String>,
     /// Number of failed negotiations and downloads.
-    pub reading: usize,
+    pub reading_errors: usize,
     /// Number of failed uploads.
-    pub writing: usize,
+    pub writing_errors: usize,
     /// The first error, one line.
-    pub first: Option<String>,
+    pub first_error: Option<String>,
+}
+
+impl RemoteReport {
+    /// The line for people, if something went wrong.
+    #[must_use]
+    pub fn line(&self) -> Option<String> {
+        if let Some(why) = &self.unused {
+            return Some(format!("remote: not used ({why})"));
+        }
+        let first = self.first_error.as_ref()?;
+        let doing = match (self.reading_errors, self.writing_errors) {
+            (_, 0) => "reading",
+            (0, _) => "writing",
+            _ => "reading and writing",
+        };
+        let count = self.reading_errors + self.writing_errors;
+        let errors = counted(count, "error", "errors");
+        let nth = if count > 1 { "first: " } else { "" };
+        Some(format!("remote: {errors} while {doing} ({nth}{first})"))
+    }
+
+    /// All of it for programs.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        json!({
+            "not_used": self.unused,
+            "reading_errors": self.reading_errors,
+            "writing_errors": self.writing_errors,
+            "first_error": self.first_error,
+        })
+    }
 }
 
 impl Report {
@@ -129,25 +162,6 @@ impl Report {
         format!("{} in {:.1}s", parts.join(", "), self.seconds)
     }
 
-    /// The line about the remote, if something went wrong there.
-    #[must_use]
-    pub fn remote_line(&self) -> Option<String> {
-        let RemoteErrors {
-            reading,
-            writing,
-            first,
-        } = &self.remote_errors;
-        let first = first.as_ref()?;
-        let errors = counted(reading + writing, "error", "errors");
-        let doing = match (reading, writing) {
-            (_, 0) => "reading",
-            (0, _) => "writing",
-            _ => "reading and writing",
-        };
-        let nth = if reading + writing > 1 { "first: " } else { "" };
-        Some(format!("remote: {errors} while {doing} ({nth}{first})"))
-    }
-
     /// All of it for programs.
     #[must_use]
     pub fn json(&self, exit_code: u8) -> Value {
@@ -185,11 +199,7 @@ impl Report {
                 "skipped": self.count(|outcome| matches!(outcome, Outcome::Skipped(_))),
                 "stopped": self.count(|outcome| *outcome == Outcome::Stopped),
             },
-            "remote": {
-                "reading_errors": self.remote_errors.reading,
-                "writing_errors": self.remote_errors.writing,
-                "first_error": self.remote_errors.first,
-            },
+            "remote": self.remote.json(),
             "tasks": self.tasks.iter().map(task).collect::<Vec<_>>(),
         })
     }
@@ -201,7 +211,7 @@ fn round(seconds: f64) -> f64 {
 }
 
 /// A number with its noun.
-fn counted(count: usize, one: &str, many: &str) -> String {
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
@@ -223,10 +233,11 @@ mod tests {
         Report {
             tasks: tasks.collect(),
             seconds: 1.26,
-            remote_errors: RemoteErrors {
-                reading: 1,
-                writing: 1,
-                first: Some("refused".into()),
+            remote: RemoteReport {
+                unused: None,
+                reading_errors: 1,
+                writing_errors: 1,
+                first_error: Some("refused".into()),
             },
         }
     }
@@ -248,7 +259,7 @@ mod tests {
             "7 tasks, 3 hits (1 local, 2 remote), 2 misses, 1 failed, 1 skipped, 1 stopped in 1.3s"
         );
         assert_eq!(
-            all.remote_line().as_deref(),
+            all.remote.line().as_deref(),
             Some("remote: 2 errors while reading and writing (first: refused)")
         );
         assert!(!all.is_success() && all.is_stopped());

@@ -3,7 +3,11 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{gateway::Gateway, outputs, report::Outcome};
+use super::{
+    gateway::Gateway,
+    outputs,
+    report::{Outcome, RemoteReport},
+};
 use crate::{
     Error, Result,
     error::IoContext as _,
@@ -20,6 +24,8 @@ pub struct Results {
     pub store: Option<Arc<Store>>,
     /// The gateway.
     pub gateway: Option<Gateway>,
+    /// The reason why the gateway of the file is not used.
+    pub unused_gateway: Option<String>,
 }
 
 /// The place of a task's outputs.
@@ -34,6 +40,18 @@ pub struct Place<'a> {
 }
 
 impl Results {
+    /// What has gone wrong with the gateway so far.
+    #[must_use]
+    pub fn remote(&self) -> RemoteReport {
+        match &self.gateway {
+            Some(gateway) => gateway.report(),
+            None => RemoteReport {
+                unused: self.unused_gateway.clone(),
+                ..RemoteReport::default()
+            },
+        }
+    }
+
     /// Whether the store of this host has the key.
     #[must_use]
     pub fn is_local(&self, key: &ArtifactKey) -> bool {

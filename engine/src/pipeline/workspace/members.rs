@@ -11,7 +11,7 @@ use crate::{
     config::yaml::{self, Content},
     error::IoContext as _,
     host::files,
-    pipeline::file::{Pattern, pattern},
+    pipeline::file::{FILE_NAME, Pattern, pattern},
 };
 
 const PNPM_FILE: &str = "pnpm-workspace.yaml";
@@ -25,6 +25,8 @@ pub(super) struct Member {
     matcher: GlobMatcher,
     text: String,
     is_negative: bool,
+    /// Its line in `velocity.yml`.
+    line: Option<u64>,
 }
 
 /// The patterns of a workspace, with warnings about those that can't be used.
@@ -45,8 +47,11 @@ impl Members {
             warnings: Vec::new(),
         };
         if !listed.is_empty() {
-            for (pattern, _) in listed {
+            for (pattern, line) in listed {
                 members.add(pattern);
+                if let Some(member) = members.list.last_mut() {
+                    member.line = Some(*line);
+                }
             }
             return Ok(members);
         }
@@ -83,6 +88,7 @@ impl Members {
                 matcher,
                 text: text.to_owned(),
                 is_negative: pattern.is_negative,
+                line: None,
             });
         }
     }
@@ -92,6 +98,25 @@ impl Members {
         let root = std::iter::once(Path::new(""));
         let all = root.chain(tree.directories.iter().map(AsRef::as_ref));
         all.filter_map(|path| self.matched(path).map(|is_named| (path, is_named)))
+    }
+
+    /// Warnings about patterns of `velocity.yml` that match no directory.
+    pub fn unmatched(&self, tree: &Tree) -> Vec<String> {
+        let is_unmatched = |member: &&Member| {
+            let mut all = tree.directories.iter();
+            !member.is_negative
+                && member.text != "."
+                && !all.any(|path| member.matcher.is_match(path))
+        };
+        let warning = |member: &Member| {
+            let line = member.line?;
+            let text = &member.text;
+            Some(format!(
+                "{FILE_NAME}:{line}: packages: {text:?} matches no directory"
+            ))
+        };
+        let unmatched = self.list.iter().filter(is_unmatched);
+        unmatched.filter_map(warning).collect()
     }
 
     fn matched(&self, path: &Path) -> Option<bool> {

@@ -58,6 +58,7 @@ impl Workspace {
         let top = Manifest::read(root)?;
         let members = Members::find(root, listed, &top)?;
         let mut warnings = members.warnings.clone();
+        warnings.extend(members.unmatched(&tree));
         let mut found = Vec::new();
         for (path, is_named) in members.directories(&tree) {
             let manifest = match path.as_os_str().is_empty() {

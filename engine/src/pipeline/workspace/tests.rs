@@ -137,6 +137,9 @@ fn listed_packages_come_before_those_of_manifests() {
     assert_eq!(shape(&found), ["services/api: ", "services/web: "]);
     assert_eq!(found.find("./services/api/"), Some(0));
     assert_eq!(found.find("services/gone"), None);
+    let found = workspace(&files, &["services/*", "service/*", "!tools/*"]).unwrap();
+    assert_eq!(found.warnings.len(), 1, "{:?}", found.warnings);
+    assert!(found.warnings[0].ends_with("packages: \"service/*\" matches no directory"));
 }
 
 #[test]

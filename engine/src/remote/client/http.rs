@@ -150,7 +150,11 @@ impl Http {
     ) -> Result<Option<bytes::Bytes>, Failure> {
         match timeout(self.timeout, response.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
-            Ok(Err(error)) => Err(self.unreachable(response.url(), error)),
+            Ok(Err(error)) => {
+                let (place, cause) = (self.place(response.url()), cause(&error.without_url()));
+                let message = format!("the connection to {place} broke: {cause}");
+                Err(Failure::Transient(Error::Remote(message)))
+            }
             Err(_) => Err(self.silent(response.url())),
         }
     }
@@ -171,7 +175,12 @@ impl Http {
         let body = self.read(response, 4 << 10).await.unwrap_or_default();
         let reason = reason(&String::from_utf8_lossy(&body), status);
         let code = status.as_u16();
-        let error = Error::Remote(format!("{address} answered {doing} with {code}: {reason}"));
+        let hint = match (status, &self.token) {
+            (StatusCode::UNAUTHORIZED, None) => "; no token was sent",
+            _ => "",
+        };
+        let message = format!("{address} answered {doing} with {code}: {reason}{hint}");
+        let error = Error::Remote(message);
         match status {
             StatusCode::UNAUTHORIZED => Failure::Gateway(error),
             StatusCode::TOO_MANY_REQUESTS => Failure::Transient(error),

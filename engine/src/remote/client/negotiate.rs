@@ -68,7 +68,7 @@ impl Client {
         if response.status() == StatusCode::BAD_REQUEST {
             return Ok(None);
         }
-        let Some(body) = self.answer(response).await? else {
+        let Some(body) = self.answer(action, response).await? else {
             return Ok(None);
         };
         let batch: Option<NegotiatedBatch> = serde_json::from_slice(&body).ok();
@@ -87,10 +87,10 @@ impl Client {
             is_batch: false,
         };
         let response = self.http.post(NEGOTIATE_PATH, request.to_json()).await?;
-        match (self.answer(response).await?, action) {
+        match (self.answer(action, response).await?, action) {
             (Some(body), _) => {
                 let negotiated = serde_json::from_slice(&body);
-                negotiated.map_err(|_| self.http.broken("its negotiation is not understood"))
+                negotiated.map_err(|_| self.http.broken("its answer is not understood"))
             }
             (None, Action::Download) => Ok(Negotiated::Missing),
             (None, Action::Upload) => Err(self.no_gateway()),
@@ -98,10 +98,10 @@ impl Client {
     }
 
     /// The body of an answer; `None`: the gateway does not have the key.
-    async fn answer(&self, response: Response) -> Result<Option<Vec<u8>>, Failure> {
+    async fn answer(&self, action: Action, response: Response) -> Result<Option<Vec<u8>>, Failure> {
         let status = response.status();
         if !matches!(status, StatusCode::OK | StatusCode::NOT_FOUND) {
-            return Err(self.refused_negotiation(response).await);
+            return Err(self.refused_negotiation(action, response).await);
         }
         let body = self.http.read(response, MAX_ANSWER).await?;
         // Other servers have a page for what is absent.
@@ -117,14 +117,18 @@ impl Client {
     }
 
     fn no_gateway(&self) -> Failure {
-        let reason = "it answers a negotiation with 404; is this the URL of a gateway?";
+        let reason = "it answers with 404; is this the URL of a gateway?";
         self.http.broken(reason)
     }
 
     /// Only the size may be a problem of this artifact: the rest of the request is the same for every key.
-    async fn refused_negotiation(&self, response: Response) -> Failure {
+    async fn refused_negotiation(&self, action: Action, response: Response) -> Failure {
         let status = response.status();
-        match self.http.refused("a negotiation", response).await {
+        let doing = match action {
+            Action::Download => "a lookup",
+            Action::Upload => "an upload",
+        };
+        match self.http.refused(doing, response).await {
             Failure::Artifact(error) if status != StatusCode::PAYLOAD_TOO_LARGE => {
                 Failure::Gateway(error)
             }

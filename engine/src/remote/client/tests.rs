@@ -286,7 +286,7 @@ async fn redirections_without_end_or_elsewhere_are_refused() {
     assert!(
         error
             .to_string()
-            .contains("redirects a negotiation to https://else;"),
+            .contains("redirects a lookup to https://else;"),
         "{error}"
     );
 }
@@ -416,7 +416,7 @@ async fn failed_gateway_is_asked_twice_and_then_left_alone() {
     assert!(
         error
             .to_string()
-            .contains("answered a negotiation with 503: storage failed"),
+            .contains("answered a lookup with 503: storage failed"),
         "{error}"
     );
     assert!(matches!(error, Error::Remote(_)) && client.is_paused());

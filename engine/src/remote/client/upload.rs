@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use reqwest::{Response, StatusCode, header::CONTENT_LENGTH};
@@ -157,16 +158,14 @@ impl Client {
 
     /// Resolves when no byte has been taken for the whole timeout.
     async fn stalled(&self, progress: &AtomicU64) {
-        let mut ticks = interval(self.http.timeout);
-        ticks.tick().await;
-        let mut before = 0;
-        loop {
+        let mut ticks = interval((self.http.timeout / 20).max(Duration::from_millis(1)));
+        let (mut before, mut since) = (0, Instant::now());
+        while since.elapsed() < self.http.timeout {
             ticks.tick().await;
             let now = progress.load(Ordering::Relaxed);
-            if now == before {
-                return;
+            if now != before {
+                (before, since) = (now, Instant::now());
             }
-            before = now;
         }
     }
 }
