@@ -17,7 +17,7 @@ set_up() {
     local php=$1
     step 'The tools: missing packages are installed, and the extension is compiled.'
     if [ ! -d "$PILLION_TARGET_CACHE" ]; then
-        printf '   The first time takes about ten minutes on two cores%s.\n' "$([ "$php" = nts ] || echo ', and ten more for PHP with threads')"
+        printf '   The first time takes about six minutes on two cores%s.\n' "$([ "$php" = nts ] || echo ', and ten more for PHP with threads')"
     fi
     patiently 'Installing missing packages' "$scripts/setup.sh" base
     if [ "$php" = zts ]; then

@@ -8,7 +8,7 @@ use std::{
     fs::File,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -73,6 +73,8 @@ struct Shared {
     slots: Semaphore,
     /// What is left of it.
     patience: Mutex<Duration>,
+    /// Negotiations and downloads under way, which share the network.
+    readers: AtomicU32,
     no_reading: AtomicBool,
     no_writing: AtomicBool,
     errors: Mutex<RemoteReport>,
@@ -106,6 +108,7 @@ impl Gateway {
             shared: Arc::new(Shared {
                 slots: Semaphore::new(MAX_UPLOADS),
                 patience: Mutex::new(budget.patience),
+                readers: AtomicU32::new(0),
                 no_reading: AtomicBool::new(false),
                 no_writing: AtomicBool::new(!is_written),
                 errors: Mutex::default(),
@@ -226,7 +229,8 @@ impl Gateway {
         size: u64,
         read: impl FnOnce(Client) -> F,
     ) -> Result<T> {
-        let (started, allowed) = (Instant::now(), allowance(size));
+        let readers = self.shared.readers.fetch_add(1, Ordering::Relaxed) + 1;
+        let (started, allowed) = (Instant::now(), allowance(size, readers));
         let patience = *lock(&self.shared.patience);
         let client = self.client.within(allowed + patience);
         let answer = self.runtime.block_on(async {
@@ -235,6 +239,7 @@ impl Gateway {
                 () = self.cancelled.cancelled() => Err(Error::Cancelled("the run is stopped".into())),
             }
         });
+        self.shared.readers.fetch_sub(1, Ordering::Relaxed);
         let late = started.elapsed().saturating_sub(allowed);
         let mut patience = lock(&self.shared.patience);
         let is_used_up = *patience <= late;
@@ -253,8 +258,9 @@ impl Gateway {
     }
 }
 
-/// The time that an answer of this size may take.
-fn allowance(size: u64) -> Duration {
+/// The time that an answer of this size may take, as one of `readers` at once.
+fn allowance(size: u64, readers: u32) -> Duration {
+    let size = size.saturating_mul(u64::from(readers));
     Duration::from_secs(1) + Duration::from_millis(size.saturating_mul(1000) / BYTES_PER_SECOND)
 }
 

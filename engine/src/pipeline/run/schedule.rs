@@ -144,3 +144,93 @@ fn skipped(before: &Node<'_>, report: &TaskReport) -> TaskReport {
         differences: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::pipeline::{
+        file::parse,
+        graph::Request,
+        run::Failure,
+        workspace::{Package, Workspace},
+    };
+
+    /// Runs the tasks of a pipeline one after the other; `fails` is the one that does not succeed. Returns the order in
+    /// which they had outcomes, with the words of these.
+    fn run(text: &str, requests: &[&str], fails: &str) -> Vec<String> {
+        let (pipeline, problems) = parse(text, &|_| None);
+        let pipeline = pipeline.unwrap_or_else(|| unreachable!("{problems:?}"));
+        let workspace = Workspace {
+            packages: vec![Package {
+                name: String::new(),
+                names: Vec::new(),
+                path: PathBuf::new(),
+                dependencies: Vec::new(),
+            }],
+            ..Workspace::default()
+        };
+        let requests: Vec<_> = requests.iter().map(|text| Request::parse(text)).collect();
+        let graph = Graph::build(&pipeline, &workspace, &requests, &[]).unwrap();
+        let (schedule, ended) = (Schedule::new(&graph), Mutex::new(Vec::new()));
+        while let Some(number) = schedule.next() {
+            let node = &graph.nodes[number];
+            let outcome = match node.id == fails {
+                true => Outcome::Failed(Failure::Code(1)),
+                false => Outcome::Ran,
+            };
+            schedule.end(&graph, number, report(outcome), &|node, report| {
+                let line = format!("{} {}", node.id, report.outcome.word());
+                ended.lock().unwrap().push(line);
+            });
+        }
+        assert_eq!(schedule.into_reports(&graph).len(), graph.nodes.len());
+        ended.into_inner().unwrap()
+    }
+
+    fn report(outcome: Outcome) -> TaskReport {
+        TaskReport {
+            outcome,
+            seconds: 0.0,
+            key: None,
+            notes: Vec::new(),
+            differences: None,
+        }
+    }
+
+    const DIAMOND: &str = "
+pipeline:
+  short: {command: x}
+  base: {command: x}
+  left: {command: x, depends_on: [base]}
+  right: {command: x, depends_on: [base]}
+  top: {command: x, depends_on: [left, right]}
+";
+
+    #[test]
+    fn task_with_the_longest_chain_after_it_is_first() {
+        assert_eq!(
+            run(DIAMOND, &["short", "top"], ""),
+            ["base ran", "left ran", "right ran", "short ran", "top ran"]
+        );
+    }
+
+    #[test]
+    fn failure_skips_those_after_it_once() {
+        assert_eq!(
+            run(DIAMOND, &["short", "top"], "base"),
+            [
+                "base failed",
+                "left skipped",
+                "right skipped",
+                "top skipped",
+                "short ran"
+            ]
+        );
+        assert_eq!(
+            run(DIAMOND, &["top"], "right"),
+            ["base ran", "left ran", "right failed", "top skipped"]
+        );
+    }
+}
