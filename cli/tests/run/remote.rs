@@ -135,8 +135,8 @@ fn silent_gateway_is_waited_for_once() {
     assert_eq!(connections, 1);
 }
 
-/// A server that answers each connection with one response, made of its address, and of the request's first line and body; `None`: it says
-/// nothing more. Returns its address and the number of requests so far.
+/// A server that answers each connection with one response, made of its address, and of the request's first line and
+/// body; `None`: it says nothing more. Returns its address and the number of requests so far.
 fn server(
     answer: impl Fn(SocketAddr, &str, &str) -> Option<String> + Send + Sync + 'static,
 ) -> (SocketAddr, Arc<AtomicUsize>) {

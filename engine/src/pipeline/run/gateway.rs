@@ -1,7 +1,8 @@
 //! The gateway during a run: all keys in one negotiation, then downloads where a key is found and uploads in the
 //! background. Its errors are counted and never stop a task; after one that concerns the whole gateway it is not asked
-//! again in that direction, and not at all after silence, or when its answers have taken too long in all: tasks wait for
-//! a gateway that is slow or silent for a bounded time. Called from the threads of tasks; requests run on the runtime.
+//! again in that direction, and not at all after silence, or when its answers have taken too long in all: tasks wait
+//! for a gateway that is slow or silent for a bounded time. Called from the threads of tasks; requests run on the
+//! runtime.
 
 use std::{
     collections::BTreeMap,
