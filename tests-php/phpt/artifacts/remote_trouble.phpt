@@ -78,7 +78,8 @@ silent: MISS {"error":1,"paused":3}
 Pillion\RemoteException 700
 down: MISS {"error":1,"paused":3}
 Pillion\RemoteException 700
-wrong: MISS {"miss":4}
+wrong: MISS {"error":1,"paused":3}
+Pillion\RemoteException 700
 read: MISS asked
 Pillion\RemoteException 700
 unknown-token: MISS paused
