@@ -34,8 +34,13 @@ impl Pattern {
     /// As written, normalised.
     #[must_use]
     pub fn written(&self) -> String {
-        let sign = if self.is_negative { "!" } else { "" };
-        format!("{sign}{}", self.text)
+        let start = match (self.is_negative, self.text.starts_with('!')) {
+            (true, _) => "!",
+            // A name that begins with it.
+            (false, true) => "./",
+            (false, false) => "",
+        };
+        format!("{start}{}", self.text)
     }
 }
 
@@ -57,6 +62,9 @@ pub(super) fn output(written: &str) -> Result<String, String> {
     }
     if text.is_empty() || text == "." || text.starts_with("**") {
         return Err("the package itself".into());
+    }
+    if text.starts_with('!') {
+        return Err("a name that begins with !".into());
     }
     matcher(&text)?;
     Ok(text)
@@ -130,6 +138,9 @@ mod tests {
         let taken_out = Pattern::parse("!./src/*.test.ts").unwrap();
         assert!(taken_out.is_negative);
         assert_eq!(taken_out.written(), "!src/*.test.ts");
+        let name = Pattern::parse("./!important").unwrap();
+        assert!(!name.is_negative && name.text == "!important");
+        assert_eq!(Pattern::parse(&name.written()), Ok(name));
     }
 
     #[test]
@@ -145,7 +156,16 @@ mod tests {
         for written in ["", " ", "/etc/passwd", "a[", "{a", "*/../b", "a\0b"] {
             assert!(Pattern::parse(written).is_err(), "{written:?}");
         }
-        for written in [".", "**", "**/*", "..", "../dist", "!dist", "dist/../.."] {
+        for written in [
+            ".",
+            "**",
+            "**/*",
+            "..",
+            "../dist",
+            "!dist",
+            "./!dist",
+            "dist/../..",
+        ] {
             assert!(output(written).is_err(), "{written:?}");
         }
     }
