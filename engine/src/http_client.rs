@@ -2,6 +2,7 @@
 //! Any thread.
 
 use std::{
+    error::Error,
     io,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -55,17 +56,23 @@ impl ServerAnswer {
 }
 
 /// The innermost cause of an error, such as `Connection refused (os error 111)`; passwords in URLs are masked.
-pub(crate) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn cause(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    // The connector's; one for a late answer, and one of the system, have other types.
-    let is_late = cause.downcast_ref::<io::Error>().is_some_and(|error| {
-        error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
-    });
-    if is_late {
-        return "no connection in time".into();
+    loop {
+        let wrapper = cause.downcast_ref::<io::Error>();
+        // The connector's; one for a late answer, and one of the system, have other types.
+        if wrapper.is_some_and(|error| {
+            error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
+        }) {
+            return "no connection in time".into();
+        }
+        // What it wraps is not its source.
+        let wrapped = wrapper.and_then(io::Error::get_ref);
+        let wrapped = wrapped.map(|error| error as &(dyn Error + 'static));
+        match wrapped.or_else(|| cause.source()) {
+            Some(next) => cause = next,
+            None => break,
+        }
     }
     if let Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) =
         cause.downcast_ref()
@@ -76,7 +83,7 @@ pub(crate) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// Formats an error with all its causes, the innermost last; passwords in URLs are masked.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut out = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -88,4 +95,28 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     mask_url(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cause_is_the_innermost_error() {
+        let tls = rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType);
+        for (error, text) in [
+            (io::Error::other(io::Error::other("inner")), "inner"),
+            (io::Error::other(tls), "the server does not speak TLS"),
+            (
+                io::Error::new(io::ErrorKind::TimedOut, "deadline has elapsed"),
+                "no connection in time",
+            ),
+            (
+                io::Error::from_raw_os_error(libc::ECONNREFUSED),
+                "Connection refused (os error 111)",
+            ),
+        ] {
+            assert_eq!(cause(&error), text);
+        }
+    }
 }

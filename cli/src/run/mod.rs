@@ -105,9 +105,13 @@ pub struct Arguments {
     #[arg(long, value_name = "SIZE", default_value = "10GB", value_parser = parse_size)]
     store_size: u64,
 
-    /// Time for an answer of the gateway, longest silence of a transfer, and time that slow answers may cost in all
+    /// Time for an answer of the gateway, longest silence of a transfer, and time that slow lookups and downloads may cost
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
     remote_timeout: Duration,
+
+    /// Time for uploads after the last task
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    upload_timeout: Duration,
 
     #[command(flatten)]
     settings: SettingArguments,
@@ -134,6 +138,9 @@ fn try_run(arguments: &Arguments) -> Result<u8> {
     let workspace = Workspace::read(root, &pipeline.packages)?;
     for warning in &workspace.warnings {
         remark(warning);
+    }
+    for warning in workspace.unknown_packages(&pipeline) {
+        remark(&warning);
     }
     let requests: Vec<Request> = arguments
         .tasks

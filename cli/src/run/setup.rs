@@ -71,6 +71,7 @@ impl Setup {
         let client = client.map_err(|error| error.to_string())?;
         let budget = Budget {
             patience: arguments.remote_timeout,
+            uploads: arguments.upload_timeout,
             ..Budget::default()
         };
         let is_written = mode == RemoteMode::ReadWrite;

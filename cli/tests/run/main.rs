@@ -136,7 +136,7 @@ fn dry_run_changes_nothing() {
 
 #[test]
 fn patterns_that_match_nothing_are_remarked() {
-    let text = "packages: [., gone/*]\npipeline: {build: {command: 'true', inputs: ['sr/**'], outputs: [dist]}}";
+    let text = "packages: [., gone/*]\npipeline: {build: {command: 'true', inputs: ['sr/**'], outputs: [dist]}, 'b#build': {command: x}}";
     let checkout = Checkout::new(&[("velocity.yml", text), ("src/a", "a")]);
     let output = checkout.run(&["build"]);
     let messages = stderr(&output);
@@ -144,10 +144,18 @@ fn patterns_that_match_nothing_are_remarked() {
     for words in [
         "velocity.yml:1: packages: \"gone/*\" matches no directory",
         ": inputs match no file",
+        "velocity.yml:2: pipeline.b#build: there is no such package",
         "the command has made none of its outputs",
     ] {
         assert!(messages.contains(words), "{messages}");
     }
+    // A command must not run in the root in place of the packages.
+    let text = "packages: [gone/*]\npipeline: {build: {command: 'echo run >> ../runs'}}";
+    let checkout = Checkout::new(&[("velocity.yml", text)]);
+    let output = checkout.run(&["build"]);
+    assert_eq!((output.status.code(), checkout.runs()), (Some(2), 0));
+    let words = "velocity.yml:1: packages: found none";
+    assert!(stderr(&output).contains(words), "{}", stderr(&output));
 }
 
 #[test]

@@ -108,11 +108,7 @@ impl Dns {
             return Ok(vec![address]);
         }
         descriptors::reserve_stdio();
-        let found = self.0.addresses(host).await;
-        let found = found.map_err(|error| match error.is_no_records_found() {
-            true => io::Error::new(io::ErrorKind::NotFound, "the host name is not known"),
-            false => io::Error::other(error),
-        });
+        let found = self.0.addresses(host).await.map_err(readable);
         descriptors::reserve_stdio();
         found
     }
@@ -244,12 +240,20 @@ impl Server {
     }
 }
 
+/// As an error for people: hickory's shows its query.
+fn readable(error: NetError) -> io::Error {
+    match error.is_no_records_found() {
+        true => io::Error::new(io::ErrorKind::NotFound, "the host name is not known"),
+        false => io::Error::other(error),
+    }
+}
+
 impl Resolve for Dns {
     fn resolve(&self, name: reqwest::dns::Name) -> Resolving {
         let files = Arc::clone(&self.0);
         Box::pin(async move {
             descriptors::reserve_stdio();
-            let found = files.addresses(name.as_str()).await?;
+            let found = files.addresses(name.as_str()).await.map_err(readable)?;
             // For the connection that follows.
             descriptors::reserve_stdio();
             let addresses: Addrs = Box::new(found.into_iter().map(|ip| SocketAddr::new(ip, 0)));

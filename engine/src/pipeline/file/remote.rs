@@ -46,7 +46,10 @@ pub(super) fn read(reader: &mut Reader, node: &Node, env: ReadEnv<'_>) -> Remote
     };
     // The original takes a missing `enabled` for no.
     let Some((enabled, line)) = enabled else {
-        return Remote::Off;
+        return match url {
+            Some((_, line)) => unusable("enabled", line, "not set; expected true or false"),
+            None => Remote::Off,
+        };
     };
     let enabled = match expand(enabled, env) {
         Ok(expanded) => expanded,

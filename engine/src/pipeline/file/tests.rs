@@ -81,6 +81,7 @@ fn remote_that_cannot_be_used_is_no_error() {
     );
     for (text, words) in [
         ("{enabled: true}", "line 1: remote.url: not set"),
+        ("{url: 'http://h'}", "line 1: remote.enabled: not set"),
         (
             "{enabled: true, url: '${NONE:-}'}",
             "line 1: remote.url: empty",

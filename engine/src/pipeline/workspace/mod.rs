@@ -20,7 +20,10 @@ use manifest::{Manifest, Need};
 use members::Members;
 pub use tree::Tree;
 
-use crate::{Error, Result, pipeline::file::Pattern};
+use crate::{
+    Error, Result,
+    pipeline::file::{FILE_NAME, Pattern, Pipeline},
+};
 
 /// A package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +72,12 @@ impl Workspace {
                 found.push((path.to_owned(), manifest));
             }
         }
+        if let (true, Some((_, line))) = (found.is_empty(), listed.first()) {
+            return Err(Error::Config(format!(
+                "{FILE_NAME}:{line}: packages: found none; expected directories with a package.json or a \
+                 composer.json, or named without a wildcard"
+            )));
+        }
         if found.is_empty() {
             let package = Package {
                 name: String::new(),
@@ -90,6 +99,19 @@ impl Workspace {
             tree,
             warnings,
         })
+    }
+
+    /// Warnings about tasks of packages that do not exist.
+    #[must_use]
+    pub fn unknown_packages(&self, pipeline: &Pipeline) -> Vec<String> {
+        let of_packages = pipeline.tasks.iter().filter_map(|(name, task)| {
+            let (package, _) = name.rsplit_once('#')?;
+            self.find(package).is_none().then_some((name, task.line))
+        });
+        let warning = |(name, line)| {
+            format!("{FILE_NAME}:{line}: pipeline.{name}: there is no such package; no effect")
+        };
+        of_packages.map(warning).collect()
     }
 
     /// The package with this name or path.

@@ -3,7 +3,7 @@
 
 use std::{fs::File, os::unix::fs::FileExt as _, sync::Arc};
 
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, header::CONTENT_TYPE};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -85,6 +85,9 @@ impl Client {
         let response = self.http.get(url).await?;
         match response.status() {
             StatusCode::OK => {}
+            StatusCode::NOT_FOUND if is_page(&response) => {
+                return Err(self.http.broken("it answers a download with a page"));
+            }
             StatusCode::NOT_FOUND => return Ok(None),
             // The URL has expired: the next attempt negotiates again.
             StatusCode::FORBIDDEN => {
@@ -158,6 +161,12 @@ impl Client {
             "artifact {key} of {address} has more than {max} bytes"
         )))
     }
+}
+
+/// Whether an answer is a page for people, which no gateway and no storage has.
+fn is_page(response: &Response) -> bool {
+    let media = text(response.headers(), CONTENT_TYPE.as_str());
+    media.is_some_and(|media| media.starts_with("text/html"))
 }
 
 fn clone(file: &File) -> Result<Arc<File>> {

@@ -104,7 +104,8 @@ impl Http {
         });
         if let Some(mut header) = header {
             header.set_sensitive(true);
-            request = request.header(AUTHORIZATION, header);
+            // In place of credentials in the URL.
+            request = request.headers(HeaderMap::from_iter([(AUTHORIZATION, header)]));
         }
         request
     }

@@ -605,6 +605,35 @@ async fn original_gateway_is_asked_for_each_key() {
 }
 
 #[tokio::test]
+async fn page_in_place_of_a_download_is_an_error() {
+    let server = Server::sound(|request, _| match is_negotiation(request) {
+        true => json(&json!({"status": "found", "url": format!("{}/blob", host(request))})),
+        false => Response::new(404, "<html></html>").with("Content-Type", "text/html"),
+    })
+    .await;
+    let client = server.client();
+    let error = client.download(&key(), &mut tempfile().unwrap()).await;
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("answers a download with a page"), "{error}");
+    assert!(client.is_paused());
+}
+
+#[tokio::test]
+async fn token_wins_over_credentials_of_the_url() {
+    let server = gateway_with(b"artifact").await;
+    let url = server.url.replace("http://", "http://user:password@");
+    let client = Client::new(ClientOptions {
+        token: Some(Secret::new("t0ken")),
+        ..ClientOptions::new(ServerUrl::parse(&format!("{url}/base/")).unwrap())
+    });
+    let (client, mut file) = (client.unwrap(), tempfile().unwrap());
+    let found = client.download(&key(), &mut file).await;
+    assert!(found.unwrap().is_some());
+    let token = server.seen()[0].1.clone();
+    assert_eq!(token.as_deref(), Some("Bearer t0ken"));
+}
+
+#[tokio::test]
 async fn server_that_is_no_gateway_is_asked_once_in_each_direction() {
     let pages: [fn() -> Response; 4] = [
         || Response::new(404, "<html>\n<h1>404 Not Found</h1>\n</html>"),
