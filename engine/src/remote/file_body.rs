@@ -1,4 +1,4 @@
-//! The body of an upload: blocks of a file, read on the blocking threads one at a time. Runs on the runtime.
+//! The body of an upload: blocks of a file, read on the blocking threads one at a time, and its standstill. Runs on the runtime.
 
 use std::{
     fs::File,
@@ -10,11 +10,15 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::{
+    task::{JoinHandle, spawn_blocking},
+    time::interval,
+};
 
 /// Bytes that are read at once.
 const BLOCK: u64 = 128 << 10;
@@ -81,5 +85,18 @@ impl Body for FileBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.remaining)
+    }
+}
+
+/// Ends when the progress of a body has stood still for that time, or for a twentieth longer.
+pub(super) async fn stall(progress: &AtomicU64, limit: Duration) {
+    let mut ticks = interval((limit / 20).max(Duration::from_millis(1)));
+    let (mut before, mut since) = (0, Instant::now());
+    while since.elapsed() < limit {
+        ticks.tick().await;
+        let now = progress.load(Ordering::Relaxed);
+        if now != before {
+            (before, since) = (now, Instant::now());
+        }
     }
 }

@@ -65,6 +65,10 @@ pub struct Gateway {
     cancelled: CancellationToken,
     found: Mutex<BTreeMap<ArtifactKey, Negotiated>>,
     uploads: Mutex<JoinSet<()>>,
+    /// What is left of the budget's.
+    patience: Mutex<Duration>,
+    /// Negotiations and downloads under way, which share the network.
+    readers: AtomicU32,
     shared: Arc<Shared>,
 }
 
@@ -72,20 +76,9 @@ pub struct Gateway {
 #[derive(Debug)]
 struct Shared {
     slots: Semaphore,
-    /// What is left of it.
-    patience: Mutex<Duration>,
-    /// Negotiations and downloads under way, which share the network.
-    readers: AtomicU32,
     no_reading: AtomicBool,
     no_writing: AtomicBool,
     errors: Mutex<RemoteReport>,
-}
-
-/// The direction of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Read,
-    Write,
 }
 
 impl Gateway {
@@ -106,10 +99,10 @@ impl Gateway {
             cancelled,
             found: Mutex::default(),
             uploads: Mutex::default(),
+            patience: Mutex::new(budget.patience),
+            readers: AtomicU32::new(0),
             shared: Arc::new(Shared {
                 slots: Semaphore::new(MAX_UPLOADS),
-                patience: Mutex::new(budget.patience),
-                readers: AtomicU32::new(0),
                 no_reading: AtomicBool::new(false),
                 no_writing: AtomicBool::new(!is_written),
                 errors: Mutex::default(),
@@ -137,7 +130,7 @@ impl Gateway {
                 found.retain(|_, answer| matches!(answer, Negotiated::Found { .. }));
                 *lock(&self.found) = found;
             }
-            Err(error) => self.shared.fail(Direction::Read, true, &error),
+            Err(error) => self.shared.fail(Action::Download, true, &error),
         }
     }
 
@@ -167,7 +160,7 @@ impl Gateway {
             Err(error) => {
                 // An artifact that is damaged is a problem of its own.
                 let is_of_gateway = self.client.is_paused() || self.cancelled.is_cancelled();
-                self.shared.fail(Direction::Read, is_of_gateway, &error);
+                self.shared.fail(Action::Download, is_of_gateway, &error);
                 Err(error)
             }
         }
@@ -188,7 +181,7 @@ impl Gateway {
                 return;
             }
             if let Err(error) = upload(&client, key, store).await {
-                shared.fail(Direction::Write, client.is_writing_paused(), &error);
+                shared.fail(Action::Upload, client.is_writing_paused(), &error);
             }
         };
         let mut uploads = lock(&self.uploads);
@@ -220,7 +213,7 @@ impl Gateway {
             let uploads = counted(left, "upload", "uploads");
             let message = format!("{uploads} not done {when}");
             self.shared
-                .fail(Direction::Write, true, &Error::Timeout(message));
+                .fail(Action::Upload, true, &Error::Timeout(message));
         }
     }
 
@@ -230,9 +223,9 @@ impl Gateway {
         size: u64,
         read: impl FnOnce(Client) -> F,
     ) -> Result<T> {
-        let readers = self.shared.readers.fetch_add(1, Ordering::Relaxed) + 1;
+        let readers = self.readers.fetch_add(1, Ordering::Relaxed) + 1;
         let (started, allowed) = (Instant::now(), allowance(size, readers));
-        let patience = *lock(&self.shared.patience);
+        let patience = *lock(&self.patience);
         let client = self.client.within(allowed + patience);
         let answer = self.runtime.block_on(async {
             tokio::select! {
@@ -240,9 +233,9 @@ impl Gateway {
                 () = self.cancelled.cancelled() => Err(Error::Cancelled("the run is stopped".into())),
             }
         });
-        self.shared.readers.fetch_sub(1, Ordering::Relaxed);
+        self.readers.fetch_sub(1, Ordering::Relaxed);
         let late = started.elapsed().saturating_sub(allowed);
-        let mut patience = lock(&self.shared.patience);
+        let mut patience = lock(&self.patience);
         let is_used_up = *patience <= late;
         *patience = patience.saturating_sub(late);
         match answer {
@@ -279,14 +272,14 @@ async fn upload(client: &Client, key: ArtifactKey, store: Arc<Store>) -> Result<
 
 impl Shared {
     /// Counts an error, and stops asking if it concerns the whole gateway.
-    fn fail(&self, direction: Direction, is_of_gateway: bool, error: &Error) {
+    fn fail(&self, action: Action, is_of_gateway: bool, error: &Error) {
         let is_silent = matches!(error, Error::Timeout(_));
         if is_of_gateway {
             for (flag, of) in [
-                (&self.no_reading, Direction::Read),
-                (&self.no_writing, Direction::Write),
+                (&self.no_reading, Action::Download),
+                (&self.no_writing, Action::Upload),
             ] {
-                if is_silent || direction == of {
+                if is_silent || action == of {
                     flag.store(true, Ordering::Relaxed);
                 }
             }
@@ -295,9 +288,9 @@ impl Shared {
             return;
         }
         let mut errors = lock(&self.errors);
-        match direction {
-            Direction::Read => errors.reading_errors += 1,
-            Direction::Write => errors.writing_errors += 1,
+        match action {
+            Action::Download => errors.reading_errors += 1,
+            Action::Upload => errors.writing_errors += 1,
         }
         errors.first_error.get_or_insert_with(|| error.to_string());
     }

@@ -1,19 +1,9 @@
 //! Uploads a file, unless its key exists: to the storage with the headers of the negotiation, or through the gateway.
 //! Runs on the runtime; the file is read on blocking threads.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, fs::File, io, sync::Arc};
 
 use reqwest::{Response, StatusCode, header::CONTENT_LENGTH};
-use tokio::time::interval;
 
 use super::{
     core::{Client, Direction},
@@ -22,7 +12,7 @@ use super::{
 use crate::{
     Error, Result,
     remote::{
-        file_body::FileBody,
+        file_body::{FileBody, stall},
         protocol::{Action, Checksum, Item, Key, Negotiated, REPR_DIGEST},
     },
 };
@@ -138,7 +128,7 @@ impl Client {
             .send();
         let response = tokio::select! {
             response = sending => response.map_err(|error| self.http.unreachable(&url, error))?,
-            () = self.stalled(&progress) => return Err(self.http.silent(&url)),
+            () = stall(&progress, self.http.timeout) => return Err(self.http.silent(&url)),
         };
         self.outcome(response).await
     }
@@ -153,19 +143,6 @@ impl Client {
                 other => other,
             }),
             _ => Err(self.http.refused("an upload", response).await),
-        }
-    }
-
-    /// Resolves when no byte has been taken for the whole timeout.
-    async fn stalled(&self, progress: &AtomicU64) {
-        let mut ticks = interval((self.http.timeout / 20).max(Duration::from_millis(1)));
-        let (mut before, mut since) = (0, Instant::now());
-        while since.elapsed() < self.http.timeout {
-            ticks.tick().await;
-            let now = progress.load(Ordering::Relaxed);
-            if now != before {
-                (before, since) = (now, Instant::now());
-            }
         }
     }
 }

@@ -9,14 +9,14 @@ use reqwest::{StatusCode, header};
 
 use super::{
     OWN_LIFETIME, Put, S3Download, S3Object, S3Store, pair,
-    request::{MAX_ATTEMPTS, is_transient, pause, refused, silent, stall, unanswered},
+    request::{MAX_ATTEMPTS, is_transient, pause, refused, silent, unanswered},
     sign::encode,
 };
 use crate::{
     Result,
     backoff::Jitter,
     remote::{
-        file_body::FileBody,
+        file_body::{FileBody, stall},
         object::{Metadata, ObjectName},
     },
 };

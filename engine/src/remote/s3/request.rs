@@ -1,9 +1,6 @@
 //! Requests to the storage: signed, repeated where it does not answer, each wait with a limit. Runs on the runtime.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use reqwest::{Method, Response, StatusCode};
@@ -105,19 +102,6 @@ pub(super) async fn chunk(response: &mut Response, limit: Duration) -> Result<Op
     match timeout(limit, response.chunk()).await {
         Ok(chunk) => chunk.map_err(unanswered),
         Err(_) => Err(silent(limit)),
-    }
-}
-
-/// Ends when a number has not changed for that time, or twice that time at most.
-pub(super) async fn stall(progress: &AtomicU64, limit: Duration) {
-    let mut seen = progress.load(Ordering::Relaxed);
-    loop {
-        sleep(limit).await;
-        let now = progress.load(Ordering::Relaxed);
-        if now == seen {
-            return;
-        }
-        seen = now;
     }
 }
 
