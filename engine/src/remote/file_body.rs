@@ -1,4 +1,5 @@
-//! The body of an upload: blocks of a file, read on the blocking threads one at a time, and its standstill. Runs on the runtime.
+//! The body of an upload: blocks of a file, read on the blocking threads one at a time, and its standstill. Runs on the
+//! runtime.
 
 use std::{
     fs::File,
