@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets of `fuzz/`: `fuzz.sh [--seconds N] [--keep] [TARGET...]`, by default all targets for an hour
-# each. Prints one line per target to standard output. New inputs are stored in the user's cache, and the next run
+# Runs the fuzz targets of `fuzz/`: `fuzz.sh [--seconds N | --runs N] [--keep] [TARGET...]`, by default all targets for
+# an hour each. With `--runs`, N inputs each that are the same every time, for a gate that judges only a change. Prints one line per target to standard output. New inputs are stored in the user's cache, and the next run
 # continues from there; a failing input is stored in `fuzz/artifacts`, and `fuzz.sh TARGET FILE...` runs it again.
 # `--keep` selects from the cache the few small inputs with the largest joint coverage and copies them to `fuzz/corpus`.
 #
@@ -19,10 +19,11 @@ readonly fuzz=$PILLION_ROOT/fuzz gathered=${FUZZ_GATHERED:-$PILLION_CACHE/fuzz}
 # Inputs of one target in the repository, and bytes of each.
 readonly most_inputs=40 most_bytes=2048
 
-seconds=3600 keep='' targets=() inputs=()
+limits=(-max_total_time=3600) keep='' targets=() inputs=()
 while [ $# -gt 0 ]; do
     case $1 in
-        --seconds) seconds=$2 && shift ;;
+        --seconds) limits=("-max_total_time=$2") && shift ;;
+        --runs) limits=("-runs=$2" -seed=1) && shift ;;
         --keep) keep=1 ;;
         */*) inputs+=("$1") ;;
         *) targets+=("$1") ;;
@@ -60,7 +61,7 @@ fuzz() {
     local target=$1 log begun=$SECONDS
     mkdir -p "$gathered/$target" "$fuzz/corpus/$target" "$fuzz/artifacts/$target"
     log=$gathered/$target.log
-    quietly "$log" nice -n 19 "$programs/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
+    quietly "$log" nice -n 19 "$programs/$target" "${limits[@]}" -timeout=20 -rss_limit_mb=2048 \
         -print_final_stats=1 -dict="$(dictionary "$target")" -artifact_prefix="$fuzz/artifacts/$target/" \
         "$gathered/$target" "$fuzz/corpus/$target" || return 1
     printf '%-13s %4d s %12d runs %6s edges\n' "$target" $((SECONDS - begun)) \

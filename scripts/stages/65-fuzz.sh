@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs each fuzz target for a moment: all inputs of the repository, then new ones. `make fuzz` runs them for hours.
+# Runs each fuzz target for a moment: all inputs of the repository, then the same new ones every time, or random ones for
+# `FUZZ_SECONDS`. `make fuzz` runs them for hours.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"
@@ -12,7 +13,9 @@ export FUZZ_GATHERED=$STATE_DIRECTORY/gathered
 check 'formatting' cargo fmt --check --manifest-path fuzz/Cargo.toml
 wanted=$(find fuzz/fuzz_targets -name '*.rs' | wc -l)
 # One line per target without findings.
-lines=$(scripts/fuzz.sh --seconds "${FUZZ_SECONDS:-1}") || true
+limit=(--runs 3000)
+[ -z "${FUZZ_SECONDS:-}" ] || limit=(--seconds "$FUZZ_SECONDS")
+lines=$(scripts/fuzz.sh "${limit[@]}") || true
 printf '%s\n' "$lines"
 held=$(grep -c . <<<"$lines") || true
 add_counts "$held" $((wanted - held))

@@ -58,6 +58,8 @@ final class Fpm
         foreach (array_keys($pools) as $pool) {
             $this->awaitAnswer($pool);
         }
+        // The first children answer while the master still starts others, with both ends of their pipes open.
+        eventually('php-fpm has started its children', fn (): bool => str_contains((string) file_get_contents($this->process->log), 'ready to handle connections'));
     }
 
     /** An ordinary user for the children, if the test runs as root. */

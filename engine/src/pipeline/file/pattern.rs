@@ -78,7 +78,7 @@ pub fn has_wildcard(text: &str) -> bool {
 
 /// The path without `.`, empty names and a slash at its end; `..` only at its start.
 fn normal(written: &str) -> Result<String, String> {
-    if written.trim().is_empty() {
+    if written.is_empty() {
         return Err("an empty pattern".into());
     }
     if written.len() > MAX_LEN || written.contains('\0') {
@@ -100,9 +100,10 @@ fn normal(written: &str) -> Result<String, String> {
             name => names.push(name),
         }
     }
-    match names.is_empty() {
-        true => Ok(".".into()),
-        false => Ok(names.join("/")),
+    match names.as_slice() {
+        [] => Ok(".".into()),
+        [name] if name.trim().is_empty() => Err("an empty pattern".into()),
+        names => Ok(names.join("/")),
     }
 }
 
@@ -153,7 +154,7 @@ mod tests {
 
     #[test]
     fn invalid_patterns_are_refused() {
-        for written in ["", " ", "/etc/passwd", "a[", "{a", "*/../b", "a\0b"] {
+        for written in ["", " ", "./\n", "/etc/passwd", "a[", "{a", "*/../b", "a\0b"] {
             assert!(Pattern::parse(written).is_err(), "{written:?}");
         }
         for written in [
