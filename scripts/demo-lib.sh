@@ -42,11 +42,14 @@ patiently() {
     [ "$status" -eq 0 ] || fail "$what." "$logs/setup.log"
 }
 
-# compile PACKAGE WHAT PRODUCT: builds the product; the progress line counts the crates of its package.
+# compile PACKAGE WHAT PRODUCT: builds the product; the progress line counts the crates of its package, and for `nts`
+# those of the program, which build.sh compiles with it.
 compile() {
+    local packages=(--package "$1")
+    [ "$3" != nts ] || packages+=(--package pillion-cli)
     crates_log=$CARGO_TARGET_DIR/build-$1.log
     rm -f "$crates_log"
-    crates_needed=$(cd "$PILLION_ROOT" && cargo tree --package "$1" --edges normal,build --prefix none --no-dedupe 2>/dev/null | sort -u | wc -l) || true
+    crates_needed=$(cd "$PILLION_ROOT" && cargo tree "${packages[@]}" --edges normal,build --prefix none --no-dedupe 2>/dev/null | sort -u | wc -l) || true
     patiently "$2" "$PILLION_ROOT/scripts/build.sh" "$3"
     crates_log=''
 }

@@ -31,7 +31,7 @@ set_up() {
     fi
     use_php nts
     if [ -z "${PILLION_SO:-}" ]; then
-        compile pillion 'Compiling the extension' nts
+        compile pillion 'Compiling the extension and the program' nts
         PILLION_SO=$answer
     fi
     if [ -z "${PILLION_BIN:-}" ]; then

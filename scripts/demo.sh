@@ -25,7 +25,7 @@ set_up() {
     fi
     use_php "$php"
     if [ -z "${PILLION_SO:-}" ]; then
-        compile pillion 'Compiling the extension' "$php"
+        compile pillion "Compiling the extension$([ "$php" = zts ] || echo ' and the program')" "$php"
         PILLION_SO=$answer
     fi
     if [ -z "${PILLION_BIN:-}" ]; then
