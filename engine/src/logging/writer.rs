@@ -26,6 +26,10 @@ use crate::{config::LogTarget, signals::SignalsBlocked};
 /// Duration of one attempt to write to a full pipe; the stop flag is checked between two attempts.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(20);
 
+/// Pause of a writer that has written all lines, before it waits for the next one: in a busy process they are written
+/// once a pause, and the threads that log need not wake it.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// Lines after which a busy writer checks whether its file was rotated.
 const ROTATION_CHECK_INTERVAL: usize = 256;
 
@@ -90,6 +94,7 @@ impl WriterThread {
     /// Runs until it is stopped and the queue is empty.
     fn run(mut self, _alive: Sender<()>) {
         let mut lines_since_check = 0;
+        let mut has_written = false;
         loop {
             let message = match self.queue.try_recv() {
                 Ok(message) => message,
@@ -99,10 +104,14 @@ impl WriterThread {
                     if self.stop.load(Ordering::Acquire) {
                         return;
                     }
+                    lines_since_check = ROTATION_CHECK_INTERVAL;
+                    if std::mem::take(&mut has_written) {
+                        thread::sleep(PAUSE);
+                        continue;
+                    }
                     let Ok(message) = self.queue.recv() else {
                         return;
                     };
-                    lines_since_check = ROTATION_CHECK_INTERVAL;
                     message
                 }
             };
@@ -113,6 +122,7 @@ impl WriterThread {
                         self.check_rotation();
                     }
                     lines_since_check += 1;
+                    has_written = true;
                     if !self.write(&line) {
                         self.queue.count_drop();
                     }

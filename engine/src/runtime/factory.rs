@@ -35,9 +35,10 @@ impl RuntimeFactory for TokioFactory {
         // A thread inherits the mask of its creator, so there is no moment without it.
         let _blocked = SignalsBlocked::new();
         descriptors::reserve_stdio();
-        // Tokio panics if it is refused a thread, and waits for ever for those that it has started by then. One more is
-        // for blocking work.
-        threads::check(self.0.threads.max(1) + 1)?;
+        // Tokio panics if it is refused a thread, and waits for ever for those that it has started by then.
+        if self.0.threads > 1 {
+            threads::check(self.0.threads)?;
+        }
         threads::catch_refusal(|| {
             tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(self.0.threads.max(1))

@@ -14,6 +14,9 @@ use super::{
 };
 use crate::{Error, Result, config::Dsn, error::Violation, host::clock};
 
+/// Queued envelopes for which the sender is woken before the request ends.
+const MAX_UNWOKEN: usize = 64;
+
 impl Sentry {
     /// Queues an envelope and wakes the sender. Returns what [`Sentry::queue`] does.
     ///
@@ -34,15 +37,21 @@ impl Sentry {
     }
 
     /// Leaves the wake-up of the sender to the end of the request. In a longer request the sender finds queued envelopes
-    /// by itself.
+    /// by itself, and it is woken before they fill the outbox.
     #[inline]
     pub fn wake_later(&self) {
-        self.sender_state.wake_later();
+        let is_many = self.queued() >= MAX_UNWOKEN.min(self.settings.buffer_size / 2);
+        // During an outage, there are many and nothing to do.
+        if is_many && !self.sender_state.is_backing_off() {
+            self.wake();
+        } else {
+            self.sender_state.wake_later();
+        }
     }
 
-    /// Queues an envelope and does not wake the sender. Returns `false` if it has no items, if there is no project to send it to, if it is too
-    /// large, or if the outbox is full; the last two are counted. A DSN that is empty or a word for "off" names no
-    /// project; then the next of argument, header and setting counts.
+    /// Queues an envelope and does not wake the sender. Returns `false` if it has no items, if there is no project to
+    /// send it to, if it is too large, or if the outbox is full; the last two are counted. A DSN that is empty or a word
+    /// for "off" names no project; then the next of argument, header and setting counts.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] if it is not an envelope, [`Error::Config`] for an invalid DSN.

@@ -69,7 +69,10 @@ impl Sender {
             }
         }
         let body = envelope.write(Some(&time(clock::unix_ms())));
-        self.post(key, delivery, reported, body);
+        let logs_sent =
+            self.sentry.logs_at(log::Level::Info) && log::max_level() >= log::LevelFilter::Info;
+        let event_id = logs_sent.then(|| envelope.text("event_id").unwrap_or_default());
+        self.post(key, delivery, reported, body, event_id);
     }
 
     /// Adds a client report of all losses to an envelope. Returns the losses that it contains.
@@ -109,11 +112,18 @@ impl Sender {
             accepted_ms: clock::unix_ms(),
             order: (Priority::Lowest, 0),
         };
-        self.post(key, delivery, reported, body);
+        self.post(key, delivery, reported, body, None);
     }
 
-    /// Starts a request.
-    fn post(&mut self, key: &Arc<str>, delivery: Delivery, reported: Vec<Loss>, body: Vec<u8>) {
+    /// Starts a request. `event_id`: that of the line about its success, if there is to be one.
+    fn post(
+        &mut self,
+        key: &Arc<str>,
+        delivery: Delivery,
+        reported: Vec<Loss>,
+        body: Vec<u8>,
+        event_id: Option<String>,
+    ) {
         let client = match self.client.clone() {
             Some(client) => Ok(client),
             None => Client::new(&self.sentry.settings),
@@ -135,6 +145,7 @@ impl Sender {
                         project: key,
                         delivery,
                         reported,
+                        event_id,
                         is_probe,
                         probe,
                         response,

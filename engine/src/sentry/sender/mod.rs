@@ -76,6 +76,8 @@ struct CompletedRequest {
     delivery: Delivery,
     /// The losses in its client report.
     reported: Vec<Loss>,
+    /// For the line about its success; `None` if there is none.
+    event_id: Option<String>,
     /// Whether it probed whether Sentry is back.
     is_probe: bool,
     /// The host-wide right to do so.

@@ -6,12 +6,7 @@ use super::{CompletedRequest, Sender, client::Outcome, delivery::Delivery};
 use crate::{
     failpoint::failpoint,
     metrics::sentry::REQUEST_DURATION,
-    sentry::{
-        outbox::Claim,
-        protocol::{category::DiscardReason, envelope::Envelope},
-        reachability,
-        shared_state::Count,
-    },
+    sentry::{outbox::Claim, protocol::category::DiscardReason, reachability, shared_state::Count},
 };
 
 impl Sender {
@@ -21,6 +16,7 @@ impl Sender {
             project: key,
             delivery,
             reported,
+            event_id,
             is_probe,
             probe,
             response,
@@ -70,26 +66,24 @@ impl Sender {
                 project.shared.restore_loss(project.slot, loss);
             }
         }
-        let name = project.dsn.to_string();
         match response.outcome {
             Outcome::Delivered => {
-                if self.sentry.logs_at(log::Level::Info)
-                    && log::max_level() >= log::LevelFilter::Info
-                {
-                    log_sent(&delivery, response.status);
+                if let Some(id) = event_id {
+                    let status = response.status.unwrap_or(0);
+                    log::info!(target: "pillion::sentry", event_id = id.as_str(), status_code = status; "Event sent successfully");
                 }
                 failpoint!("outbox.sent");
                 self.sentry.finish_delivery(&delivery, Count::Sent);
             }
             Outcome::RateLimited => {
                 if self.sentry.logs_at(log::Level::Warn) {
-                    log::warn!(target: "pillion::sentry", project = name.as_str(); "rate limited by Sentry");
+                    log::warn!(target: "pillion::sentry", project:% = project.dsn; "rate limited by Sentry");
                 }
                 self.sentry.finish_delivery(&delivery, Count::RateLimited);
             }
             Outcome::Rejected(status, text) => {
                 if self.sentry.logs_at(log::Level::Error) {
-                    log::error!(target: "pillion::sentry", project = name.as_str(), status_code = status, answer = text.as_str(); "envelope rejected by Sentry");
+                    log::error!(target: "pillion::sentry", project:% = project.dsn, status_code = status, answer = text.as_str(); "envelope rejected by Sentry");
                 }
                 self.record_lost_delivery(&key, &delivery, DiscardReason::SendError);
                 self.sentry.finish_delivery(&delivery, Count::Failed);
@@ -154,15 +148,5 @@ impl Sender {
             self.sentry.shared.count(Count::Retries, 1);
             project.defer(delivery, &self.sentry.outbox);
         }
-    }
-}
-
-fn log_sent(delivery: &Delivery, status: Option<u16>) {
-    for record in delivery.claims.all().iter().filter_map(Claim::read) {
-        let id = Envelope::parse_object(&record.envelope)
-            .ok()
-            .and_then(|envelope| envelope.text("event_id"))
-            .unwrap_or_default();
-        log::info!(target: "pillion::sentry", event_id = id.as_str(), status_code = status.unwrap_or(0); "Event sent successfully");
     }
 }

@@ -20,7 +20,8 @@ use tokio::sync::{Notify, futures::Notified};
 ///   that finds the sender asleep sets `polling` and notifies; the others pay one load.
 /// * A producer inside a request calls [`wake_later`](Self::wake_later) and leaves the wake-up, a system call, to the
 ///   request's end. From then on the sender sleeps no longer than
-///   [`UNWOKEN_INTERVAL`](super::UNWOKEN_INTERVAL), because a request may be long.
+///   [`UNWOKEN_INTERVAL`](super::UNWOKEN_INTERVAL), because a request may be long. A request that queues many calls
+///   [`wake`](Self::wake).
 /// * The sender clears `polling`, then checks the outbox once more before it waits: a producer that pushed before the
 ///   store has not notified.
 /// * A flush counts itself in `flushes` and notifies. It is done when the outbox is empty and the sender has finished
@@ -107,10 +108,22 @@ impl SenderState {
         self.idle_rounds.load(SeqCst)
     }
 
+    /// Whether every envelope was deferred in the sender's last round.
+    #[inline]
+    pub(in crate::sentry) fn is_backing_off(&self) -> bool {
+        self.backing_off.load(SeqCst)
+    }
+
+    /// Whether producers need not wake the sender.
+    #[cfg(test)]
+    pub(in crate::sentry) fn is_polling(&self) -> bool {
+        self.polling.load(SeqCst)
+    }
+
     /// Whether every envelope is deferred that was queued when [`SenderState::idle_rounds`] was `since`. A round that
     /// ran at that moment may have looked before the newest envelope came, so it is the next one that counts.
     pub(in crate::sentry) fn is_backing_off_since(&self, since: u64) -> bool {
-        self.idle_rounds() > since + 1 && self.backing_off.load(SeqCst)
+        self.idle_rounds() > since + 1 && self.is_backing_off()
     }
 
     /// Counts a flush until the guard is dropped, and wakes the sender.

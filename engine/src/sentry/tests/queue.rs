@@ -31,6 +31,24 @@ fn sleeping_sender_finds_what_was_queued_without_a_wake_up() {
 }
 
 #[test]
+fn request_that_queues_many_wakes_the_sender_before_the_outbox_is_full() {
+    for (buffer_size, unwoken) in [(1000, 63), (10, 4)] {
+        let settings = SentrySettings {
+            buffer_size,
+            ..Settings::default().sentry
+        };
+        let sentry = Sentry::open(settings, SentryDirs::default()).unwrap();
+        let dsn = Some(&b"http://key@127.0.0.1/1"[..]);
+        for n in 0..=unwoken {
+            assert!(!sentry.sender_state.is_polling(), "before envelope {n}");
+            assert!(sentry.queue(&event(n), dsn).unwrap());
+            sentry.wake_later();
+        }
+        assert!(sentry.sender_state.is_polling());
+    }
+}
+
+#[test]
 fn oldest_are_evicted_and_counted_during_an_outage() {
     let server = FakeSentry::anywhere().unwrap();
     let dir = tempfile::tempdir().unwrap();
