@@ -25,10 +25,6 @@ use crate::descriptors;
 
 pub(crate) use create::{Opened, sweep};
 
-/// Bytes of a huge page, on most machines; smaller segments have none.
-#[cfg(target_os = "linux")]
-const HUGE_PAGE: usize = 2 << 20;
-
 /// A mapped file, or memory of this process alone.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -83,11 +79,6 @@ impl Segment {
         } else {
             options.map_raw_read_only(file)?
         };
-        // Random reads of a large table miss the TLB. A tmpfs that is mounted with `huge=advise` has huge pages then.
-        #[cfg(target_os = "linux")]
-        if bytes >= HUGE_PAGE {
-            let _ = map.advise(memmap2::Advice::HugePage);
-        }
         let found = file.metadata()?;
         Ok(Self {
             map,
