@@ -34,7 +34,7 @@ $one = array_fill(0, 1000, $keys[0]);
 if ($entries <= 100_000) {
     compare('`Velox\find`, a warm key', $warm, '`apcu_fetch`', $peer, 10, 80);
     [$ours, $peer] = lookups($one, true);
-    compare('the same, and its path read', $ours, "`apcu_fetch` of an array without the configuration, and its path read", $peer);
+    compare('the same, and its path read', $ours, "`apcu_fetch` of an array without the configuration, and its path read", $peer, null);
 }
 [$ours, $peer] = lookups($keys);
 compare(sprintf('`Velox\find`, random keys of %s', number_format($entries)), $ours, '`apcu_fetch`', $peer, 10, 250);
@@ -55,16 +55,7 @@ if ($entries > 100_000) {
  */
 function lookups(array $keys, bool $readPath = false): array
 {
-    $repeats = max(1, intdiv(500_000, count($keys)));
-    $time = static function (callable $pass) use ($keys, $repeats): float {
-        $started = processor_time();
-        for ($i = 0; $i < $repeats; $i++) {
-            $pass($keys);
-        }
-
-        return (processor_time() - $started) / $repeats / count($keys);
-    };
-    $passes = $readPath ? [
+    $samples = measured($keys, max(1, intdiv(500_000, count($keys))), $readPath ? [
         'ours' => static function (array $keys): void {
             foreach ($keys as $key) {
                 $found = Velox\find($key)->path;
@@ -86,27 +77,7 @@ function lookups(array $keys, bool $readPath = false): array
                 $found = apcu_fetch($key);
             }
         },
-    ];
-    $passes['loop'] = static function (array $keys): void {
-        foreach ($keys as $key) {
-            $found = $key;
-        }
-    };
-    $samples = rounds(9, array_map(static fn (callable $pass): callable => static fn (): float => $time($pass), $passes));
-    $loop = $samples['loop']->median();
+    ]);
 
-    return [$samples['ours']->less($loop), $samples['peer']->less($loop)];
-}
-
-function compare(string $what, Samples $ours, string $peerName, Samples $peer, ?int $factor = null, ?int $most = null): void
-{
-    $faster = $peer->median() / $ours->median();
-    row(
-        $what,
-        $ours->tell('ns'),
-        "$peerName: {$peer->tell('ns')}",
-        times($faster) . ' faster',
-        $factor === null ? '' : "≥ {$factor}× faster, ≤ $most ns",
-        $factor === null ? [] : [$faster >= $factor, $ours->median() <= $most],
-    );
+    return [$samples['ours'], $samples['peer']];
 }
