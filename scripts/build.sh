@@ -10,8 +10,8 @@
 profile=${PILLION_PROFILE:-release} options=(--profile "${PILLION_PROFILE:-release}")
 case ${1:-} in
     nts | zts) php=$1 package=pillion file=libpillion.so ;;
-    # The programs run beside any PHP. A release is not built in one cargo call with the extension: cargo would unify the
-    # features, and the extension would get Tokio's signal and process handling.
+    # The programs run beside any PHP. A release is not built in one cargo call with the extension: cargo would unify
+    # the features, and the extension would get Tokio's signal and process handling.
     pillion) php=nts package=pillion-cli file=pillion ;;
     # Test programs need a short compilation, not speed.
     fake-velox | fake-sentry | fake-redis) php=nts package=pillion-fakes file=$1 profile=debug options=() ;;

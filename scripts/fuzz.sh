@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs the fuzz targets of `fuzz/`: `fuzz.sh [--seconds N | --runs N] [--keep] [TARGET...]`, by default all targets for
-# an hour each. With `--runs`, N inputs each that are the same every time, for a gate that judges only a change. Prints one line per target to standard output. New inputs are stored in the user's cache, and the next run
-# continues from there; a failing input is stored in `fuzz/artifacts`, and `fuzz.sh TARGET FILE...` runs it again.
-# `--keep` selects from the cache the few small inputs with the largest joint coverage and copies them to `fuzz/corpus`.
+# an hour each. With `--runs`, N inputs each that are the same every time, for a gate that judges only a change. Prints
+# one line per target to standard output. New inputs are stored in the user's cache, and the next run continues from
+# there; a failing input is stored in `fuzz/artifacts`, and `fuzz.sh TARGET FILE...` runs it again. `--keep` selects
+# from the cache the few small inputs with the largest joint coverage and copies them to `fuzz/corpus`.
 #
 # FUZZ_GATHERED names another directory than the cache for new inputs. The number of concurrent targets is the number of
 # processors.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs each fuzz target for a moment: all inputs of the repository, then the same new ones every time, or random ones for
-# `FUZZ_SECONDS`. `make fuzz` runs them for hours.
+# Runs each fuzz target for a moment: all inputs of the repository, then the same new ones every time, or random ones
+# for `FUZZ_SECONDS`. `make fuzz` runs them for hours.
 
 . "$(dirname "$0")/../lib.sh"
 . "$PILLION_ROOT/scripts/checks.sh"

@@ -36,8 +36,8 @@ impl Sentry {
         self.sender_state.wake();
     }
 
-    /// Leaves the wake-up of the sender to the end of the request. In a longer request the sender finds queued envelopes
-    /// by itself, and it is woken before they fill the outbox.
+    /// Leaves the wake-up of the sender to the end of the request. In a longer request the sender finds queued
+    /// envelopes by itself, and it is woken before they fill the outbox.
     #[inline]
     pub fn wake_later(&self) {
         let is_many = self.queued() >= MAX_UNWOKEN.min(self.settings.buffer_size / 2);
@@ -50,8 +50,8 @@ impl Sentry {
     }
 
     /// Queues an envelope and does not wake the sender. Returns `false` if it has no items, if there is no project to
-    /// send it to, if it is too large, or if the outbox is full; the last two are counted. A DSN that is empty or a word
-    /// for "off" names no project; then the next of argument, header and setting counts.
+    /// send it to, if it is too large, or if the outbox is full; the last two are counted. A DSN that is empty or a
+    /// word for "off" names no project; then the next of argument, header and setting counts.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`] if it is not an envelope, [`Error::Config`] for an invalid DSN.
