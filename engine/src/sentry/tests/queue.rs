@@ -31,7 +31,7 @@ fn sleeping_sender_finds_what_was_queued_without_a_wake_up() {
 }
 
 #[test]
-fn request_that_queues_many_wakes_the_sender_before_the_outbox_is_full() {
+fn request_that_queues_many_wakes_the_sender() {
     for (buffer_size, unwoken) in [(1000, 63), (10, 4)] {
         let settings = SentrySettings {
             buffer_size,
