@@ -25,7 +25,7 @@ use std::{
 use content::Marks;
 use outputs::Outputs;
 use parts::Parts;
-use select::Selection;
+use select::{Selection, Unused, case_notes};
 
 use crate::{
     pipeline::{
@@ -84,21 +84,44 @@ impl Sources<'_> {
             .collect();
         let tree = &self.workspace.tree;
         let mut all = BTreeMap::new();
+        // Whether a pattern of a task selects a file in any package.
+        let mut uses: BTreeMap<(&str, &str), bool> = BTreeMap::new();
         for (node, selection) in graph.nodes.iter().zip(&selections) {
             if let Ok(selection) = selection {
                 let files = selection.files(tree, self.outputs);
-                if files.is_empty() && has_patterns(node) {
-                    found
-                        .notes
-                        .push(format!("{}: inputs match no file", node.id));
+                let mut note = |text: &str| found.notes.push(format!("{}: {text}", node.id));
+                let unused = selection.unused(tree, &files);
+                for Unused {
+                    pattern,
+                    in_other_case,
+                } in &unused
+                {
+                    if let Some(other) = in_other_case {
+                        let other = other.display();
+                        note(&format!(
+                            "inputs has {pattern:?}, which matches nothing: {other} differs in case"
+                        ));
+                    }
                 }
-                let notes = selection.case_notes(tree, &files);
-                found
-                    .notes
-                    .extend(notes.iter().map(|note| format!("{}: {note}", node.id)));
+                if files.is_empty() && has_patterns(node) {
+                    note("inputs match no file");
+                } else {
+                    for pattern in selection.patterns() {
+                        let is_unused = |one: &Unused<'_>| {
+                            one.pattern == pattern && one.in_other_case.is_none()
+                        };
+                        *uses.entry((&node.name, pattern)).or_default() |=
+                            !unused.iter().any(is_unused);
+                    }
+                }
+                case_notes(&files).iter().for_each(|text| note(text));
                 all.extend(files.into_iter().map(|file| (&file.path, file)));
             }
         }
+        let unused = uses.iter().filter(|(_, is_used)| !**is_used);
+        found.notes.extend(unused.map(|((task, pattern), _)| {
+            format!("{task}: inputs has {pattern:?}, which selects no file")
+        }));
         let all: Vec<_> = all.into_values().collect();
         let marks = content::marks(&self.workspace.root, &all, self.threads);
         for (node, selection) in graph.nodes.iter().zip(&selections) {

@@ -73,6 +73,18 @@ impl Rule {
         let matcher = self.matcher.as_ref();
         matcher.is_none_or(|matcher| matches_or_below(matcher, path))
     }
+
+    /// A path that differs in case only from the part before the first wildcard.
+    fn in_other_case<'a>(&self, tree: &'a Tree) -> Option<&'a Path> {
+        let wanted = lower(&self.start);
+        let mut all = tree
+            .files
+            .iter()
+            .map(|file| &file.path)
+            .chain(&tree.directories);
+        all.find(|path| **path != self.start && lower(path) == wanted)
+            .map(PathBuf::as_path)
+    }
 }
 
 impl Selection {
@@ -121,40 +133,49 @@ impl Selection {
         found.into_values().collect()
     }
 
-    /// Patterns without a file where another notation of their letters has one, and files that differ in case only:
-    /// both mean another thing on a file system that ignores case.
-    #[must_use]
-    pub fn case_notes(&self, tree: &Tree, files: &[&File]) -> Vec<String> {
-        let mut notes = Vec::new();
-        for rule in &self.positive {
-            if files.iter().any(|file| rule.matches(&file.path)) {
-                continue;
-            }
-            let wanted = rule.start.to_string_lossy().to_lowercase();
-            let mut all = tree
-                .files
-                .iter()
-                .map(|file| &file.path)
-                .chain(&tree.directories);
-            let other = all.find(|path| **path != rule.start && lower(path) == wanted);
-            if let Some(other) = other {
-                let (written, other) = (&rule.written, other.display());
-                notes.push(format!(
-                    "inputs has {written:?}, which matches nothing: {other} differs in case"
-                ));
-            }
-        }
-        let mut seen = BTreeMap::new();
-        for file in files {
-            if let Some(other) = seen.insert(lower(&file.path), &file.path) {
-                let (other, path) = (other.display(), file.path.display());
-                notes.push(format!(
-                    "inputs has {other} and {path}, which differ in case only"
-                ));
-            }
-        }
-        notes
+    /// The patterns that add files, as written.
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.positive.iter().map(|rule| rule.written.as_str())
     }
+
+    /// The patterns that add none of `files`.
+    #[must_use]
+    pub fn unused<'a>(&'a self, tree: &'a Tree, files: &[&File]) -> Vec<Unused<'a>> {
+        let unused = |rule: &&Rule| !files.iter().any(|file| rule.matches(&file.path));
+        let unused = self.positive.iter().filter(unused);
+        unused
+            .map(|rule| Unused {
+                pattern: &rule.written,
+                in_other_case: rule.in_other_case(tree),
+            })
+            .collect()
+    }
+}
+
+/// A pattern that adds no file.
+#[derive(Debug)]
+pub struct Unused<'a> {
+    /// As written.
+    pub pattern: &'a str,
+    /// A path that differs in case only from the part before the first wildcard: on a file system that ignores case,
+    /// it would match.
+    pub in_other_case: Option<&'a Path>,
+}
+
+/// Files that differ in case only, which mean another thing on a file system that ignores case.
+#[must_use]
+pub fn case_notes(files: &[&File]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut seen = BTreeMap::new();
+    for file in files {
+        if let Some(other) = seen.insert(lower(&file.path), &file.path) {
+            let (other, path) = (other.display(), file.path.display());
+            notes.push(format!(
+                "inputs has {other} and {path}, which differ in case only"
+            ));
+        }
+    }
+    notes
 }
 
 fn lower(path: &Path) -> String {
@@ -255,11 +276,13 @@ mod tests {
         let mut tree = tree(&["src/a", "b/x", "b/X"]);
         tree.directories = ["b", "src"].map(PathBuf::from).to_vec();
         let files = selection.files(&tree, &Outputs::default());
-        let notes = selection.case_notes(&tree, &files);
-        assert!(
-            notes[0].contains("Src/**") && notes[0].contains("src differs in case"),
-            "{notes:?}"
-        );
-        assert!(notes[1].contains("b/X and b/x"), "{notes:?}");
+        let unused = selection.unused(&tree, &files);
+        let [unused] = unused.as_slice() else {
+            unreachable!("{unused:?}");
+        };
+        assert_eq!(unused.pattern, "Src/**");
+        assert_eq!(unused.in_other_case, Some(Path::new("src")));
+        let notes = case_notes(&files);
+        assert!(notes[0].contains("b/X and b/x"), "{notes:?}");
     }
 }

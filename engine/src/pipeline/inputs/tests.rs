@@ -69,6 +69,10 @@ impl Checkout {
 
     /// Keys or reasons of the tasks, by id.
     fn keys(&self) -> BTreeMap<String, Result<String, String>> {
+        self.keys_and_notes().0
+    }
+
+    fn keys_and_notes(&self) -> (BTreeMap<String, Result<String, String>>, Vec<String>) {
         let (pipeline, problems) = parse(&self.pipeline, &|_| None);
         let pipeline = pipeline.unwrap_or_else(|| unreachable!("{problems:?}"));
         let workspace = Workspace::read(self.dir.path(), &pipeline.packages).unwrap();
@@ -81,22 +85,21 @@ impl Checkout {
             variable: &|name| (name == "MODE").then_some(self.mode?.into()),
             threads: 2,
         };
-        let found = sources.identities(&graph).list;
-        for (node, identity) in graph.nodes.iter().zip(&found) {
+        let found = sources.identities(&graph);
+        for (node, identity) in graph.nodes.iter().zip(&found.list) {
             let is_current = identity
                 .as_ref()
                 .is_ok_and(|identity| sources.is_current(node, identity));
             assert_eq!(is_current, identity.is_ok(), "{}", node.id);
         }
-        let nodes = graph.nodes.iter().zip(found);
-        nodes
-            .map(|(node, identity)| {
-                (
-                    node.id.clone(),
-                    identity.map(|identity| identity.key.to_string()),
-                )
-            })
-            .collect()
+        let nodes = graph.nodes.iter().zip(found.list);
+        let keys = nodes.map(|(node, identity)| {
+            (
+                node.id.clone(),
+                identity.map(|identity| identity.key.to_string()),
+            )
+        });
+        (keys.collect(), found.notes)
     }
 
     /// The tasks with another key after a change.
@@ -319,4 +322,39 @@ fn record_is_what_was_written() {
     assert_eq!(records.read(root, "app#test"), None);
     assert_eq!(records.read(Path::new("/other"), "app#build"), None);
     assert_eq!(fs::read_dir(dir.path().join("records")).unwrap().count(), 1);
+}
+
+#[test]
+fn pattern_without_a_file_in_any_package_is_noted_once() {
+    for (inputs, expected) in [
+        (
+            "[src/**, srcs/**, '!none']",
+            &["lint: inputs has \"srcs/**\", which selects no file"][..],
+        ),
+        // One package has it.
+        ("[src/**, src/l.ts]", &[]),
+        (
+            "[none]",
+            &[
+                "app#lint: inputs match no file",
+                "lib#lint: inputs match no file",
+            ],
+        ),
+        (
+            "[package.json, SRC/**]",
+            &[
+                "app#lint: inputs has \"SRC/**\", which matches nothing: packages/app/src differs in case",
+                "lib#lint: inputs has \"SRC/**\", which matches nothing: packages/lib/src differs in case",
+            ],
+        ),
+    ] {
+        let mut checkout = Checkout::new();
+        checkout.pipeline = PIPELINE.replace(
+            "lint: {command: lint}",
+            &format!("lint: {{command: lint, inputs: {inputs}}}"),
+        );
+        let (_, mut notes) = checkout.keys_and_notes();
+        notes.sort();
+        assert_eq!(notes, expected, "{inputs}");
+    }
 }
