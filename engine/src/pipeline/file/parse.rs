@@ -135,10 +135,13 @@ fn task(
         env_keys: Vec::new(),
     };
     let section = format!("pipeline.{name}");
+    // Whether it is known that there is no command.
+    let mut is_read = matches!(node.content, Content::Map(_) | Content::Null);
     for (key, line, node) in reader.map(&section, node) {
         let at = format!("{section}.{key}");
         match key.as_str() {
             "command" => {
+                is_read = matches!(node.content, Content::Text(_) | Content::Null);
                 let command = reader.text(&at, node).map(str::trim).unwrap_or_default();
                 if command.contains('\0') {
                     reader.error(&at, *line, "a zero byte", "a command of the shell");
@@ -173,7 +176,8 @@ fn task(
             _ => reader.unknown(&section, key, *line, &TASK_KEYS),
         }
     }
-    if task.command.is_none() && task.depends_on.is_empty() {
+    let has_none = is_read && task.command.is_none();
+    if has_none && task.depends_on.is_empty() {
         let found = "no command";
         reader.error(
             &section,
@@ -182,7 +186,7 @@ fn task(
             "a command, or tasks that it depends on",
         );
     }
-    if task.command.is_none() && !task.outputs.is_empty() {
+    if has_none && !task.outputs.is_empty() {
         reader.error(&section, line, "outputs without a command", "a command");
     }
     sort(&mut task.outputs);

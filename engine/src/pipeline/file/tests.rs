@@ -115,6 +115,7 @@ pipeline:
   '^bad': {command: x}
   empty: {outputs: [x]}
   list: [1]
+  words: {command: [echo, x], outputs: [y]}
 ";
     let expected = [
         "line 1: version: found \"2\" (another version); expected 1",
@@ -128,7 +129,7 @@ pipeline:
         "line 14: pipeline.empty: found no command; expected a command",
         "line 14: pipeline.empty: found outputs without a command",
         "line 15: pipeline.list: found a list; expected a section with keys",
-        "line 15: pipeline.list: found no command",
+        "line 16: pipeline.words.command: found a list; expected a text",
     ];
     let found = problems(text);
     assert_eq!(found.len(), expected.len(), "{found:#?}");
