@@ -93,6 +93,10 @@ pub struct Arguments {
     #[arg(long, value_enum, value_name = "HOW")]
     log: Option<Log>,
 
+    /// Show no output of commands whose results are known
+    #[arg(long)]
+    no_replay: bool,
+
     /// Directory to start in, in place of the present one
     #[arg(short = 'C', long, value_name = "DIR")]
     directory: Option<PathBuf>,
@@ -181,6 +185,7 @@ fn try_run(arguments: &Arguments) -> Result<u8> {
         results: &setup.results,
         records: setup.records.as_ref(),
         is_forced: arguments.force,
+        replays: !arguments.no_replay,
         concurrency: arguments.concurrency.map_or(processors, usize::from),
         stop: &signals.stop,
         observer: &console,

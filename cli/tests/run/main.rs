@@ -266,6 +266,24 @@ fn output_is_prefixed_or_grouped() {
 }
 
 #[test]
+fn hit_shows_the_output_of_its_command_again() {
+    let checkout = Checkout::new(&[(
+        "velocity.yml",
+        "pipeline:
+  a: {command: 'echo warning: deprecated >&2; printf end'}
+  quiet: {command: 'true'}
+",
+    )]);
+    let shown = "a: warning: deprecated\na: end\n";
+    assert_eq!(stdout(&checkout.run(&["a", "quiet"])), shown);
+    let second = checkout.run(&["a", "quiet"]);
+    assert_eq!(stdout(&second), shown);
+    let summary = stderr(&second);
+    assert!(summary.contains("2 hits (2 local"), "{summary}");
+    assert_eq!(stdout(&checkout.run(&["a", "quiet", "--no-replay"])), "");
+}
+
+#[test]
 fn example_builds_and_is_restored() {
     let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/pipeline");
     let checkout = Checkout::new(&[]);

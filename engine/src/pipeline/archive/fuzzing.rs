@@ -8,6 +8,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use super::{
     entry::{EntryPath, Kind, check_target},
     header::{self, BLOCK, Header},
+    log,
     reader::{Limits, Reader},
 };
 
@@ -23,6 +24,9 @@ pub fn read(archive: &[u8]) {
     };
     if (&file).write_all(archive).is_err() {
         return;
+    }
+    if let Ok(log) = log::read_log(&file) {
+        assert!(log.len() <= log::MAX_LOG);
     }
     let Ok(mut reader) = Reader::new(&file, LIMITS) else {
         return;

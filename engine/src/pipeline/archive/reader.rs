@@ -12,6 +12,7 @@ use zstd::stream::read::Decoder;
 use super::{
     entry::{Entry, Kind},
     header::{self, BLOCK, Header},
+    log,
     records::Records,
 };
 use crate::{Error, Result};
@@ -38,13 +39,13 @@ impl Default for Limits {
     }
 }
 
-/// A file from its start; its own offset does not count.
-struct FromStart<'a> {
+/// A file from an offset on; its own offset does not count.
+struct FromOffset<'a> {
     file: &'a File,
     offset: u64,
 }
 
-impl Read for FromStart<'_> {
+impl Read for FromOffset<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read_at(buffer, self.offset)?;
         self.offset += read as u64;
@@ -54,7 +55,7 @@ impl Read for FromStart<'_> {
 
 /// Reads an archive.
 pub(super) struct Reader<'a> {
-    content: Decoder<'a, BufReader<FromStart<'a>>>,
+    content: Decoder<'a, BufReader<FromOffset<'a>>>,
     limits: Limits,
     entries: u64,
     bytes: u64,
@@ -67,8 +68,9 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(file: &'a File, limits: Limits) -> Result<Self> {
-        let from_start = FromStart { file, offset: 0 };
-        let decoder = Decoder::new(from_start).and_then(|mut decoder| {
+        let offset = log::end(file).map_err(unreadable)?;
+        let from_offset = FromOffset { file, offset };
+        let decoder = Decoder::new(from_offset).and_then(|mut decoder| {
             decoder.window_log_max(MAX_WINDOW)?;
             Ok(decoder.single_frame())
         });

@@ -391,6 +391,50 @@ fn bytes_behind_the_frame_are_not_read() {
 }
 
 #[test]
+fn log_comes_back_and_changes_nothing_else() {
+    let dir = sample();
+    let (plain, _) = packed(dir.path(), &["dist"]);
+    let mut file = tempfile().unwrap();
+    write_log("warning\n".repeat(1000).as_bytes(), &mut file).unwrap();
+    pack(dir.path(), &["dist"], &mut file).unwrap();
+    assert_eq!(
+        read_log(&file).unwrap(),
+        "warning\n".repeat(1000).as_bytes()
+    );
+    assert_eq!(unpacked(&file), unpacked(&plain), "zstd passes over it");
+    let target = tempdir().unwrap();
+    restore(&file, target.path(), Limits::default()).unwrap();
+    assert_eq!(
+        tree(&target.path().join("dist")),
+        tree(&dir.path().join("dist"))
+    );
+    assert_eq!(read_log(&plain).unwrap(), b"");
+}
+
+#[test]
+fn damaged_logs_are_refused() {
+    let dir = sample();
+    let frame = |length: u32, content: &[u8]| {
+        let mut file = tempfile().unwrap();
+        let head = [0x184D_2A5E_u32.to_le_bytes(), length.to_le_bytes()].concat();
+        file.write_all(&[&head, content].concat()).unwrap();
+        pack(dir.path(), &["dist"], &mut file).unwrap();
+        file
+    };
+    let bomb = zstd::encode_all(&*vec![0; MAX_LOG + 1], 19).unwrap();
+    let bomb = frame(u32::try_from(bomb.len()).unwrap(), &bomb);
+    for file in [frame(4, b"none"), frame(u32::MAX, b""), bomb] {
+        assert!(read_log(&file).is_err());
+    }
+    let short = frame(100_000, b"");
+    assert!(read_log(&short).is_err());
+    assert!(restore(&short, tempdir().unwrap().path(), Limits::default()).is_err());
+    let mut file = tempfile().unwrap();
+    write_log(&vec![b'x'; 2 * MAX_LOG], &mut file).unwrap();
+    assert_eq!(read_log(&file).unwrap().len(), MAX_LOG);
+}
+
+#[test]
 fn limits_and_large_windows_are_refused() {
     let from = sample();
     let (file, packed) = packed(from.path(), &["dist"]);

@@ -5,11 +5,13 @@
 //! # Layout
 //!
 //! * `schedule`: which task is next; `task`: one task; `command`: its process group; [`stop`]: signals.
-//! * [`results`]: store and [`gateway`]; `outputs`: files on the disk; [`report`]: outcomes.
+//! * [`results`]: store and [`gateway`]; `outputs`: files on the disk; `recorded_output`: what is shown again for a hit;
+//!   [`report`]: outcomes.
 
 mod command;
 pub mod gateway;
 mod outputs;
+mod recorded_output;
 pub mod report;
 pub mod results;
 mod schedule;
@@ -34,7 +36,7 @@ use super::{
 pub trait Observer: Sync {
     /// A command starts.
     fn started(&self, node: &Node<'_>);
-    /// A command has written these bytes.
+    /// A command has written these bytes, in this run or in the one that the result is from.
     fn output(&self, node: &Node<'_>, bytes: &[u8]);
     /// A task has an outcome.
     fn ended(&self, node: &Node<'_>, report: &TaskReport);
@@ -54,6 +56,8 @@ pub struct Run<'a> {
     pub records: Option<&'a Records>,
     /// Whether commands run although their results are known.
     pub is_forced: bool,
+    /// Whether the output of the command is shown for a result that is known.
+    pub replays: bool,
     /// Tasks at once, at least one.
     pub concurrency: usize,
     /// Stops the run.

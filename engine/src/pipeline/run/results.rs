@@ -66,17 +66,21 @@ impl Results {
             .is_some_and(|gateway| gateway.has(key))
     }
 
-    /// Replaces the outputs of a task by those of an earlier run; `None` if there are none.
+    /// Replaces the outputs of a task by those of an earlier run, and returns the output of its command; `None` if there
+    /// are none.
     ///
     /// # Errors
     /// The outputs can't be replaced.
-    pub(super) fn restore(&self, key: &ArtifactKey, place: Place<'_>) -> Result<Option<Outcome>> {
+    pub(super) fn restore(
+        &self,
+        key: &ArtifactKey,
+        place: Place<'_>,
+    ) -> Result<Option<(Outcome, Vec<u8>)>> {
         let Some(store) = &self.store else {
             return Ok(None);
         };
         if let Some(stored) = store.get(key) {
-            apply(&stored, place)?;
-            return Ok(Some(Outcome::Local));
+            return Ok(Some((Outcome::Local, apply(&stored, place)?)));
         }
         let Some(gateway) = self.gateway.as_ref().filter(|gateway| gateway.has(key)) else {
             return Ok(None);
@@ -86,21 +90,22 @@ impl Results {
         let Ok(stored) = stored else {
             return Ok(None);
         };
-        apply(&stored, place)?;
-        Ok(Some(Outcome::Remote))
+        Ok(Some((Outcome::Remote, apply(&stored, place)?)))
     }
 
-    /// Stores the outputs of a command that has succeeded. Returns `false` if it has made none of them.
+    /// Stores the outputs of a command that has succeeded, and what it has written. Returns `false` if it has made none
+    /// of its outputs.
     ///
     /// # Errors
     /// They can't be read or stored.
-    pub(super) fn store(&self, key: &ArtifactKey, place: Place<'_>) -> Result<bool> {
+    pub(super) fn store(&self, key: &ArtifactKey, place: Place<'_>, log: &[u8]) -> Result<bool> {
         let Some(store) = &self.store else {
             return Ok(true);
         };
         let found = outputs::existing(place.root, place.package, place.outputs);
         let found = found.context(|| "searching outputs")?;
         store.put(key, |file| {
+            archive::write_log(log, file)?;
             archive::pack(place.root, &found, file).map(drop)
         })?;
         if let Some(gateway) = &self.gateway {
@@ -110,18 +115,20 @@ impl Results {
     }
 }
 
-/// Removes the outputs that are there, and creates those of the archive.
-fn apply(stored: &Stored, place: Place<'_>) -> Result<()> {
+/// Removes the outputs that are there, and creates those of the archive. Returns its log.
+fn apply(stored: &Stored, place: Place<'_>) -> Result<Vec<u8>> {
     let Place {
         root,
         package,
         outputs,
     } = place;
+    let log = archive::read_log(&stored.file)?;
     let before = outputs::existing(root, package, outputs);
     let before = before.context(|| "searching outputs")?;
     outputs::remove(root, &before).context(|| "removing outputs")?;
     let is_output = |path: &Path| outputs::are(package, outputs, path);
-    archive::restore_only(&stored.file, root, Limits::default(), &is_output).map(drop)
+    archive::restore_only(&stored.file, root, Limits::default(), &is_output)?;
+    Ok(log)
 }
 
 /// The outcome of storing, as a remark.

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{
     Run, command,
+    recorded_output::RecordedOutput,
     report::{Outcome, TaskReport},
     results::{Place, remark},
 };
@@ -44,7 +45,7 @@ impl Run<'_> {
                 Outcome::Stopped
             } else {
                 let restored =
-                    identity.and_then(|identity| self.restored(identity, place, &mut report));
+                    identity.and_then(|identity| self.restored(node, identity, place, &mut report));
                 restored
                     .unwrap_or_else(|| self.command(node, command, identity, place, &mut report))
             };
@@ -76,6 +77,7 @@ impl Run<'_> {
 
     fn restored(
         &self,
+        node: &Node<'_>,
         identity: &Identity,
         place: Place<'_>,
         report: &mut TaskReport,
@@ -84,7 +86,13 @@ impl Run<'_> {
             return None;
         }
         match self.results.restore(&identity.key, place) {
-            Ok(outcome) => outcome,
+            Ok(Some((outcome, log))) => {
+                if self.replays && !log.is_empty() {
+                    self.observer.output(node, &log);
+                }
+                Some(outcome)
+            }
+            Ok(None) => None,
             Err(error) => {
                 report.notes.push(format!("not restored: {error}"));
                 None
@@ -102,7 +110,11 @@ impl Run<'_> {
     ) -> Outcome {
         self.observer.started(node);
         let directory = place.root.join(place.package);
-        let output = &mut |bytes: &[u8]| self.observer.output(node, bytes);
+        let mut recorded = RecordedOutput::default();
+        let output = &mut |bytes: &[u8]| {
+            recorded.push(bytes);
+            self.observer.output(node, bytes);
+        };
         let ended = command::run(command, &directory, self.stop, output);
         // A command that ends well after a stop may have left something out.
         if self.stop.is_requested() {
@@ -113,9 +125,8 @@ impl Run<'_> {
         }
         if let Some(identity) = identity {
             if self.sources.is_current(node, identity) {
-                report
-                    .notes
-                    .extend(remark(self.results.store(&identity.key, place)));
+                let stored = self.results.store(&identity.key, place, &recorded.finish());
+                report.notes.extend(remark(stored));
             } else {
                 report
                     .notes
