@@ -1,9 +1,12 @@
 //! The bounded queue of rendered lines, and the count of dropped ones. Filled by the threads that log; read by the
 //! writer thread, or by PHP's thread for the target `php`.
 
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Condvar, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use crossbeam_channel::{Receiver, RecvError, Sender, TryRecvError, TrySendError, bounded};
@@ -31,6 +34,9 @@ pub(super) struct Queue {
     channel: OnceLock<(Sender<Message>, Receiver<Message>)>,
     bytes: AtomicUsize,
     dropped: AtomicU64,
+    /// Whether the reader's pause is to end now.
+    is_urgent: Mutex<bool>,
+    urgent: Condvar,
 }
 
 impl Queue {
@@ -39,6 +45,8 @@ impl Queue {
             channel: OnceLock::new(),
             bytes: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
+            is_urgent: Mutex::new(false),
+            urgent: Condvar::new(),
         }
     }
 
@@ -46,9 +54,15 @@ impl Queue {
     pub(super) fn push(&self, level: Level, line: String) {
         let len = line.len();
         let queued = self.bytes.fetch_add(len, Ordering::Relaxed);
+        let is_urgent = level <= Level::Warn
+            || queued > MAX_BYTES / 2
+            || self.channel().0.len() > MAX_LINES / 2;
         if queued + len > MAX_BYTES || self.try_send(Message::Line(level, line)).is_err() {
             self.bytes.fetch_sub(len, Ordering::Relaxed);
             self.count_drop();
+        }
+        if is_urgent {
+            self.end_pause();
         }
     }
 
@@ -57,7 +71,33 @@ impl Queue {
     /// # Errors
     /// The queue is full.
     pub(super) fn try_send(&self, message: Message) -> Result<(), TrySendError<Message>> {
-        self.channel().0.try_send(message)
+        let is_line = matches!(message, Message::Line(..));
+        let sent = self.channel().0.try_send(message);
+        if !is_line {
+            self.end_pause();
+        }
+        sent
+    }
+
+    /// Waits, and is woken by no line but a warning or an error, or by many. By the writer.
+    pub(super) fn pause(&self, time: Duration) {
+        let is_urgent = self
+            .is_urgent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .urgent
+            .wait_timeout_while(is_urgent, time, |is_urgent| !*is_urgent);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+    }
+
+    /// Ends the pause, or the next one.
+    fn end_pause(&self) {
+        *self
+            .is_urgent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = true;
+        self.urgent.notify_one();
     }
 
     /// Takes the oldest message, if there is one.

@@ -26,9 +26,9 @@ use crate::{config::LogTarget, signals::SignalsBlocked};
 /// Duration of one attempt to write to a full pipe; the stop flag is checked between two attempts.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// Pause of a writer that has written all lines, before it waits for the next one: in a busy process they are written
-/// once a pause, and the threads that log need not wake it.
-const PAUSE: Duration = Duration::from_millis(1);
+/// Pause of a writer that has written all lines, before it waits for the next one: in a busy process lines are written
+/// once a pause, and the threads that log need not wake it. Warnings and errors end it.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Lines after which a busy writer checks whether its file was rotated.
 const ROTATION_CHECK_INTERVAL: usize = 256;
@@ -106,7 +106,7 @@ impl WriterThread {
                     }
                     lines_since_check = ROTATION_CHECK_INTERVAL;
                     if std::mem::take(&mut has_written) {
-                        thread::sleep(PAUSE);
+                        self.queue.pause(PAUSE);
                         continue;
                     }
                     let Ok(message) = self.queue.recv() else {
