@@ -32,9 +32,9 @@ pub struct Restored {
     pub bytes: u64,
 }
 
-/// Creates the entries of an archive, which begins at the start of the file or behind a log, below `root`. Replaces files and symbolic
-/// links, keeps directories and files that the archive does not have. Permissions are those of the archive; the
-/// umask does not count. Bytes behind the archive are not read.
+/// Creates the entries of an archive, which begins at the start of the file or behind a log, below `root`. Replaces
+/// files and symbolic links, keeps directories and files that the archive does not have. Permissions are those of the
+/// archive; the umask does not count. Bytes behind the archive are not read.
 ///
 /// # Errors
 /// [`Error::Io`]: the archive is damaged, breaks a rule or exceeds the limits, and nothing was changed; or a file can't

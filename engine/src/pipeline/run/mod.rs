@@ -5,8 +5,8 @@
 //! # Layout
 //!
 //! * `schedule`: which task is next; `task`: one task; `command`: its process group; [`stop`]: signals.
-//! * [`results`]: store and [`gateway`]; `outputs`: files on the disk; `recorded_output`: what is shown again for a hit;
-//!   [`report`]: outcomes.
+//! * [`results`]: store and [`gateway`]; `outputs`: files on the disk; [`report`]: outcomes.
+//! * `recorded_output`: the part of a command's output that a hit shows again.
 
 mod command;
 pub mod gateway;
