@@ -53,10 +53,11 @@ test("a mix of {$many} requests on four threads, with disconnects and restarts",
     all_reset($sandbox);
     // Three hooks a request; the failing one is logged.
     $skipped = count(array_intersect(begun_paths($sandbox), NO_HOOKS_AFTER));
-    ['hooks' => $hooks] = $host->ask('status');
+    // Asked once: a client has its answer before its request has ended.
+    $status = $host->ask('status');
+    $hooks = $status['hooks'];
     same(3 * $skipped, $hooks['skipped'], 'skipped');
     same($hooks['run'], 3 * $hooks['failed'], show($hooks));
-    $status = $host->ask('status');
     same(count(begun($sandbox)) - 1, $status['requests'], 'ended');
     same($status['requests'], $status['requests_begun'], 'begun');
     same($restarts, $status['restarts'], 'restarts of the module');
