@@ -1,8 +1,8 @@
 //! `pillion-fixtures DIR RUN_DIR COUNT CAPACITY index|disk|writes`: an artifact cache with COUNT generated entries, for
 //! the benches. `index`: in the index alone, which takes a second for a million; `disk`: with files and `index.json`
 //! too; `writes`: changes the index of such a cache at full speed until it is killed. A separate program, so that PHP
-//! opens the cache of another process. `pillion-fixtures chase FILE`: prints the nanoseconds of a read from a random
-//! place of a file in memory whose address depends on the read before, the floor of a lookup.
+//! opens the cache of another process. `pillion-fixtures chase FILE`: prints the nanoseconds of a random read from a
+//! mapped file; each address depends on the previous read. The lower bound of a lookup.
 
 use std::{
     fs::File,

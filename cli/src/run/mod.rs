@@ -93,7 +93,7 @@ pub struct Arguments {
     #[arg(long, value_enum, value_name = "HOW")]
     log: Option<Log>,
 
-    /// Show no output of commands whose results are known
+    /// Do not replay the output of cached tasks
     #[arg(long)]
     no_replay: bool,
 

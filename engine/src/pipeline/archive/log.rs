@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::FileExt as _,
 };
 
-use super::reader::refused;
+use super::{pack::LEVEL, reader::refused};
 use crate::{Error, Result, file_size::without_sigxfsz};
 
 /// Bytes of a log at most.
@@ -18,7 +18,6 @@ const MAGIC: u32 = 0x184D_2A5E;
 const HEAD: usize = 8;
 /// Bytes of a compressed log at most: what can't be compressed grows a little.
 const MAX_FRAME: usize = MAX_LOG + (MAX_LOG >> 8) + 1024;
-const LEVEL: i32 = 3;
 
 /// Writes a log of at most [`MAX_LOG`] bytes into an empty file, before [`pack`](super::pack()). An empty one takes no
 /// space.

@@ -19,7 +19,7 @@ use super::{
 use crate::{Error, Result, file_size::without_sigxfsz};
 
 /// The level of zstd: its default, which is faster than most disks.
-const LEVEL: i32 = 3;
+pub(super) const LEVEL: i32 = 3;
 const PERMISSIONS: u16 = 0o777;
 
 /// The content of an archive that was written.

@@ -56,7 +56,7 @@ pub struct Run<'a> {
     pub records: Option<&'a Records>,
     /// Whether commands run although their results are known.
     pub is_forced: bool,
-    /// Whether the output of the command is shown for a result that is known.
+    /// Whether a hit replays the output of its command.
     pub replays: bool,
     /// Tasks at once, at least one.
     pub concurrency: usize,
